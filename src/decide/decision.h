@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/money.h"
+
+namespace triage::decide {
+
+/// Why a step of a decision exists; in the order in which they are taken.
+enum class StepKind : std::uint8_t { kConstraint, kPolicy, kRouter, kJudge, kBand, kCost };
+
+std::string_view Name(StepKind kind);
+
+/// One move of the decision; tiers are indexes into Decision::tiers. `from` is -1 where no tier had been chosen.
+struct Step {
+  StepKind kind = StepKind::kRouter;
+  int from = -1;
+  int to = -1;
+  std::string reason;  ///< a sentence that a manager understands
+};
+
+/// What the decision knew of one tier.
+struct TierView {
+  std::string tier;
+  std::optional<double> sufficiency;         ///< calibrated probability; nothing when the router was not asked
+  std::optional<NanoDollars> expected_cost;  ///< all-in for this request
+  bool admissible = true;
+  std::string because;                       ///< why not admissible; empty otherwise
+};
+
+/// Which tier, which chain, which checks, and why. Always explainable, stored on the ledger as it is.
+struct Decision {
+  std::string router_version;
+  std::string config_version;
+  std::string query_type;
+  std::int64_t tokens_in = 0;
+  std::vector<TierView> tiers;      ///< cheapest first
+  std::optional<double> distance;   ///< to known data: 0 = like the training data, 1 = unlike anything in it
+  std::vector<Step> steps;
+  int tier = -1;                    ///< index into `tiers`
+  std::vector<std::string> chain;   ///< names of the models to try, in order, of `tier`
+  std::vector<std::string> checks;
+  double confidence = 1.0;          ///< sufficiency of the chosen tier; 1 when a rule or the request fixed it
+  double propensity = 1.0;          ///< probability with which this tier was chosen
+  std::chrono::nanoseconds decide_time{0};
+
+  const std::string& TierName() const { return tiers[static_cast<std::size_t>(tier)].tier; }
+};
+
+}  // namespace triage::decide
