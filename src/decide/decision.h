@@ -31,6 +31,9 @@ struct TierView {
   std::optional<NanoDollars> expected_cost;  ///< all-in for this request
   bool admissible = true;
   std::string because;                       ///< why not admissible; empty otherwise
+  /// Its models that can serve this request, in order. Filled for tiers above the chosen one that may stand in when
+  /// the chosen chain is exhausted; empty for all others. Not stored on the ledger.
+  std::vector<std::string> standby = {};
 };
 
 /// Which tier, which chain, which checks, and why. Always explainable, stored on the ledger as it is.
@@ -42,14 +45,16 @@ struct Decision {
   std::vector<TierView> tiers;      ///< cheapest first
   std::optional<double> distance;   ///< to known data: 0 = like the training data, 1 = unlike anything in it
   std::vector<Step> steps;
-  int tier = -1;                    ///< index into `tiers`
+  int tier = -1;                    ///< index into `tiers`; -1 when the request named a model that is in no tier
   std::vector<std::string> chain;   ///< names of the models to try, in order, of `tier`
   std::vector<std::string> checks;
   double confidence = 1.0;          ///< sufficiency of the chosen tier; 1 when a rule or the request fixed it
   double propensity = 1.0;          ///< probability with which this tier was chosen
+  bool pinned = false;              ///< the request named the model or the tier: no other tier may stand in
   std::chrono::nanoseconds decide_time{0};
 
-  const std::string& TierName() const { return tiers[static_cast<std::size_t>(tier)].tier; }
+  /// Name of the chosen tier; empty when the request named a model that is in no tier.
+  const std::string& TierName() const;
 };
 
 }  // namespace triage::decide

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/error.h"
+#include "decide/decision.h"
+#include "decide/options.h"
+#include "llm/types.h"
+
+namespace triage::decide {
+
+/// What is known of one request. Spans are either empty or have one entry for each tier of
+/// Options::tiers.
+struct Input {
+  const llm::Request& request;
+  std::int64_t tokens_in = 0;
+  std::span<const double> sufficiency = {};  ///< calibrated, 0..1; empty = the router was not asked
+  std::optional<double> distance = std::nullopt;       ///< to known data, 0..1
+  std::span<const std::int64_t> expected_output = {};  ///< tokens
+  std::string_view query_type = {};                    ///< empty = unknown
+  std::span<const std::string_view> detected =
+      {};                                ///< what was found in the text, e.g. "card_number"
+  std::span<const bool> available = {};  ///< false: all breakers of the tier are open
+  /// Cheapest tier that the session or an escalation asks for. Softer than the policies: gives way
+  /// where no tier from it up is allowed.
+  int floor = 0;
+  std::string_view floor_because = {};
+};
+
+/// Chooses the tier. Each move is a Step of the decision, in this order:
+///
+/// 1. Constraints. A model or tier named in the request is taken as it is (Decision::pinned,
+/// confidence 1); of the rest
+///    only data classes apply to it. Otherwise each tier's chain is reduced to the models that can
+///    serve the request: provider may see its data classes, capabilities, and tokens_in × 1.05 +
+///    (max_output_tokens, else expected output) ≤ window × 0.95. A tier with none left, or whose
+///    breakers are open, is not admissible.
+/// 2. Policies. Highest floor and lowest ceiling of `x-triage-min-tier`, `x-triage-max-tier` and
+/// all matching rules; a
+///    floor above a ceiling wins. Where no tier within them is admissible, a rule's ceiling gives
+///    way upward, the request's own ceiling and floors never do. A range of one tier is final: the
+///    router has no say, nor the band.
+/// 3. Router, within the range. Rule::kThresholds: the cheapest tier whose sufficiency reaches its
+/// threshold, else the
+///    highest of the range (also when the router was not asked). Sufficiency need not grow with the
+///    tier. Rule::kExpectedCost: least expected cost + stakes × (1 − sufficiency), the cheaper tier
+///    on a tie; thresholds where a price is unknown.
+/// 4. Band, for thresholds only. A sufficiency within ±band of its tier's threshold, ends included
+/// (45–55 % at 50 %),
+///    ends above that boundary, one tier up:
+///    - in the upper half (50–55 %) the tier was chosen, and the request moves to the next tier of
+///    the range that is
+///      not worse than it; a no-op at the highest one;
+///    - in the lower half (45–50 %) the threshold itself has moved it across; the step is recorded
+///    without a move. The tier that is reached is not examined again, so one decision moves at most
+///    one tier by the band.
+///
+/// Errors: kNotFound (no such model), kInvalidRequest (unknown name in a header), kForbidden (data
+/// class), kUnsupported (capability), kTooLarge (context window), kUnavailable (breakers). Pure and
+/// deterministic; decide_time is left zero.
+Result<Decision> Decide(const Options& options, const Input& input);
+
+}  // namespace triage::decide

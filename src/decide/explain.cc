@@ -1,0 +1,173 @@
+#include "decide/explain.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "decide/printable.h"
+
+namespace triage::decide {
+namespace {
+
+constexpr std::size_t kHeaderLength = 120;
+
+std::size_t At(int index) {
+  return static_cast<std::size_t>(index);
+}
+
+std::string Percent(double probability) {
+  return fmt::format("{} %", std::lround(probability * 100));
+}
+
+std::string Asked(const Decision& decision, const StoryContext& told) {
+  std::vector<std::string> parts;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (!value.empty()) parts.push_back(fmt::format("{} {}", name, value));
+  };
+  add("model", told.requested_model);
+  add("kind", decision.query_type);
+  parts.push_back(fmt::format("about {} tokens", decision.tokens_in));
+  if (told.context != nullptr) {
+    const llm::Context& context = *told.context;
+    add("user", Printable(context.user, 60));
+    add("team", Printable(context.team, 60));
+    add("feature", Printable(context.feature, 60));
+    if (context.impact != llm::Impact::kNormal) add("impact", llm::Name(context.impact));
+    if (context.error_tolerance != llm::Tolerance::kNormal) {
+      add("error tolerance", llm::Name(context.error_tolerance));
+    }
+    add("data class", Printable(context.sensitivity, 60));
+  }
+  return Join(parts);
+}
+
+std::string TierLine(const Decision& decision, std::size_t tier, std::size_t width) {
+  const TierView& view = decision.tiers[tier];
+  std::string line = fmt::format("  {} {:<{}}", static_cast<int>(tier) == decision.tier ? '*' : ' ',
+                                 view.tier, width);
+  line += view.sufficiency ? fmt::format("  {:>5} likely enough", Percent(*view.sufficiency))
+                           : fmt::format("  {:>5}             ", "");
+  line += view.expected_cost ? fmt::format("  about ${}", FormatUsd(*view.expected_cost))
+                             : "  cost unknown";
+  if (!view.admissible) line += fmt::format("  cannot serve: {}", view.because);
+  return line + '\n';
+}
+
+/// The cheapest tier that the router alone would have found enough, at best the top.
+int RoutersPick(const Decision& decision, const Options& options) {
+  for (std::size_t t = 0; t < decision.tiers.size(); ++t) {
+    const TierView& view = decision.tiers[t];
+    if (!view.admissible || !view.sufficiency) continue;
+    if (t >= options.thresholds.size() ||
+        *view.sufficiency >= options.thresholds[t] + options.band) {
+      return static_cast<int>(t);
+    }
+  }
+  return -1;
+}
+
+/// What it takes, under the thresholds rule, for `tier` to be chosen over a higher one.
+std::string Needed(const Decision& decision, const Options& options, std::size_t tier) {
+  const TierView& view = decision.tiers[tier];
+  return fmt::format("{} is taken from {} on ({} threshold and {} points of band); it had {}",
+                     view.tier, Percent(options.thresholds[tier] + options.band),
+                     Percent(options.thresholds[tier]), std::lround(options.band * 100),
+                     Percent(*view.sufficiency));
+}
+
+std::string ThresholdChange(const Decision& decision, const Options& options) {
+  if (options.rule != Rule::kThresholds || options.thresholds.size() + 1 != decision.tiers.size()) {
+    return "a lower price or a higher sufficiency of another tier, or other stakes";
+  }
+  for (int below = decision.tier - 1; below >= 0; --below) {
+    const TierView& view = decision.tiers[At(below)];
+    if (view.admissible && view.sufficiency) return Needed(decision, options, At(below));
+  }
+  if (At(decision.tier) >= options.thresholds.size()) return "nothing: it is the only tier left";
+  return fmt::format("below {} it would have gone up a tier",
+                     Percent(options.thresholds[At(decision.tier)] + options.band));
+}
+
+std::string WouldChange(const Decision& decision, const Options& options) {
+  if (decision.pinned) return "model \"auto\" would let Triage choose";
+  const Step* step = DecidingStep(decision);
+  if (step == nullptr) return {};
+  switch (step->kind) {
+    case StepKind::kPolicy: {
+      const int pick = RoutersPick(decision, options);
+      if (pick < 0) return "another policy";
+      if (pick == decision.tier) return "nothing: the router alone would have chosen the same";
+      return fmt::format("without that policy the router would have chosen {}",
+                         decision.tiers[At(pick)].tier);
+    }
+    case StepKind::kConstraint: return "a model in another tier that can serve this request";
+    case StepKind::kRouter:
+    case StepKind::kJudge:
+    case StepKind::kBand:
+    case StepKind::kCost: break;
+  }
+  if (!decision.tiers[At(decision.tier)].sufficiency) return "a trained router";
+  return ThresholdChange(decision, options);
+}
+
+}  // namespace
+
+const Step* DecidingStep(const Decision& decision) {
+  const auto settled = [&](const Step& step) {
+    return step.to == decision.tier && step.from != step.to;
+  };
+  const auto last = std::find_if(decision.steps.rbegin(), decision.steps.rend(), settled);
+  if (last != decision.steps.rend()) return &*last;
+  return decision.steps.empty() ? nullptr : &decision.steps.back();
+}
+
+std::string Reason(const Decision& decision) {
+  const Step* step = DecidingStep(decision);
+  if (step == nullptr) return "unknown";
+  std::string line;
+  // A band's reason says "escalated: boundary" itself.
+  if (step->kind != StepKind::kBand) line.append(Name(step->kind)).append(": ");
+  line += step->reason;
+  for (const Step& move : decision.steps) {
+    if (move.kind == StepKind::kConstraint && &move != step && move.to == decision.tier) {
+      line.append("; ").append(move.reason);
+      break;
+    }
+  }
+  return Printable(line, kHeaderLength);
+}
+
+std::string Story(const Decision& decision, const StoryContext& told) {
+  std::string story = fmt::format("Asked:    {}\n", Asked(decision, told));
+  const std::string& tier = decision.TierName();
+  story += fmt::format("Goes to:  {} ({})\n", tier.empty() ? "no tier" : tier,
+                       Join(decision.chain, ", then "));
+  if (const Step* step = DecidingStep(decision)) {
+    story += fmt::format("Because:  {}: {}\n", Name(step->kind), step->reason);
+  }
+  std::size_t width = 0;
+  for (const TierView& view : decision.tiers) width = std::max(width, view.tier.size());
+  story += "Tiers:\n";
+  for (std::size_t t = 0; t < decision.tiers.size(); ++t) story += TierLine(decision, t, width);
+  story += "Steps:\n";
+  int number = 0;
+  for (const Step& step : decision.steps) {
+    story += fmt::format("  {}. {}: {}\n", ++number, Name(step.kind), step.reason);
+  }
+  if (!decision.checks.empty()) story += fmt::format("Checks:   {}\n", Join(decision.checks));
+  if (decision.distance) {
+    story += fmt::format("Known:    {} like the questions that the router learned from\n",
+                         Percent(1 - *decision.distance));
+  }
+  if (told.options != nullptr) {
+    const std::string change = WouldChange(decision, *told.options);
+    if (!change.empty()) story += fmt::format("Changes:  {}\n", change);
+  }
+  return story;
+}
+
+}  // namespace triage::decide

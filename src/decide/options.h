@@ -1,0 +1,134 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/money.h"
+#include "llm/types.h"
+
+namespace triage::decide {
+
+/// What a model can do; a set of bits.
+enum class Capability : std::uint8_t {
+  kTools = 1 << 0,
+  kVision = 1 << 1,
+  kJson = 1 << 2,  ///< JSON mode without a schema
+  kJsonSchema = 1 << 3,
+  kLogprobs = 1 << 4,
+  kSeveralChoices = 1 << 5,
+};
+
+/// The word that the configuration uses, e.g. "json_schema".
+std::string_view Name(Capability capability);
+std::optional<Capability> ParseCapability(std::string_view text);
+
+/// A set of capabilities.
+class Capabilities {
+ public:
+  constexpr Capabilities() = default;
+
+  constexpr Capabilities(std::initializer_list<Capability> capabilities) {
+    for (Capability capability : capabilities) Add(capability);
+  }
+
+  constexpr void Add(Capability capability) {
+    bits_ = static_cast<std::uint8_t>(bits_ | static_cast<std::uint8_t>(capability));
+  }
+
+  constexpr bool Has(Capability capability) const {
+    return (bits_ & static_cast<std::uint8_t>(capability)) != 0;
+  }
+
+  constexpr std::uint8_t bits() const { return bits_; }
+
+ private:
+  std::uint8_t bits_ = 0;
+};
+
+/// One pinned model version at one provider.
+struct ModelOption {
+  std::string name;            ///< Triage's name of it, e.g. "llama-fast"
+  std::string provider;        ///< e.g. "groq"
+  std::string provider_model;  ///< the provider's own name of it
+  std::vector<std::string> aliases;
+  std::int64_t context_window = 0;  ///< tokens; 0 = unknown, then kAssumedWindow
+  std::int64_t max_output = 0;      ///< tokens; 0 = unknown
+  Capabilities capabilities;
+  std::optional<PricePerMillion> input;  ///< base price; nothing = unknown
+  std::optional<PricePerMillion> output;
+};
+
+/// Tokens that a model without a stated context window is trusted with: what every current model
+/// has.
+inline constexpr std::int64_t kAssumedWindow = 8'192;
+
+/// A rung of the ladder.
+struct TierOption {
+  std::string name;
+  std::vector<int> chain;  ///< indexes into Options::models, in the order of trying; not empty
+};
+
+/// Which exchanges a rule is for: every list that is not empty must contain the exchange's value
+/// (`detected`: one of its values). Lists that are all empty match every exchange.
+struct PolicyCondition {
+  std::vector<std::string> user;
+  std::vector<std::string> team;
+  std::vector<std::string> feature;
+  std::vector<std::string> session;
+  std::vector<std::string> query_type;
+  std::vector<std::string> detected;
+  std::vector<llm::Impact> impact;
+  std::vector<llm::Tolerance> error_tolerance;
+};
+
+/// One line of `policies`.
+struct PolicyRule {
+  PolicyCondition when;
+  std::optional<int> min_tier;  ///< index into Options::tiers
+  std::optional<int> max_tier;
+  std::optional<int> sensitivity;  ///< index into Options::sensitivity
+  std::vector<std::string> verify;
+};
+
+/// A data class and the providers that may see it.
+struct SensitivityClass {
+  std::string name;
+  std::vector<std::string> providers;
+};
+
+/// How the learned sufficiencies become a tier.
+enum class Rule : std::uint8_t { kThresholds, kExpectedCost };
+
+/// What Decide has to know of the configuration. Immutable once filled; the app fills it from a
+/// configuration that has been checked: indexes are valid, tiers are not empty, `thresholds` has
+/// one entry for each boundary.
+struct Options {
+  std::string router_version;
+  std::string config_version;
+  std::vector<ModelOption> models;
+  std::vector<TierOption> tiers;  ///< cheapest first; 1 to 64
+  std::vector<PolicyRule> policies;
+  std::vector<SensitivityClass> sensitivity;
+  std::vector<std::string> verify;        ///< checks where neither a rule nor the request names any
+  std::vector<std::string> known_checks;  ///< what `x-triage-verify` may name; empty = not checked
+
+  Rule rule = Rule::kThresholds;
+  std::vector<double>
+      thresholds;      ///< [i]: tier i is enough from this sufficiency on; tiers.size() - 1 entries
+  double band = 0.05;  ///< half width, see Decide
+  /// Dollars that an unacceptable answer costs, by impact (low … critical), for
+  /// Rule::kExpectedCost. Defaults: routing.md 2.0: a retry, a chat answer, a support answer, money
+  /// or law at stake.
+  std::array<NanoDollars, 4> stakes = {NanoDollars(1'000'000), NanoDollars(50'000'000),
+                                       NanoDollars(250'000'000), NanoDollars(2'000'000'000)};
+  double far_distance = 0.9;  ///< requests farther from known data are told so in the decision
+  std::int64_t expected_output = 400;  ///< tokens, where nothing better is known
+  int baseline_model = -1;             ///< index into `models` of "always frontier"; -1 = none
+};
+
+}  // namespace triage::decide
