@@ -44,6 +44,7 @@ class FunctionSink final : public spdlog::sinks::base_sink<std::mutex> {
 
 spdlog::level::level_enum SpdlogLevel(Level level) {
   switch (level) {
+    case Level::kTrace: return spdlog::level::trace;
     case Level::kDebug: return spdlog::level::debug;
     case Level::kInfo: return spdlog::level::info;
     case Level::kWarn: return spdlog::level::warn;
@@ -93,6 +94,7 @@ State& Current() {
 
 std::string_view HumanLevel(Level level) {
   switch (level) {
+    case Level::kTrace: return "TRACE ";
     case Level::kDebug: return "DEBUG ";
     case Level::kInfo: return "INFO  ";
     case Level::kWarn: return "WARN  ";
@@ -155,6 +157,7 @@ std::span<const Field> Span(std::initializer_list<Field> fields) {
 
 std::string_view Name(Level level) {
   switch (level) {
+    case Level::kTrace: return "trace";
     case Level::kDebug: return "debug";
     case Level::kInfo: return "info";
     case Level::kWarn: return "warn";
@@ -164,7 +167,8 @@ std::string_view Name(Level level) {
 }
 
 std::optional<Level> ParseLevel(std::string_view text) {
-  for (const Level level : {Level::kDebug, Level::kInfo, Level::kWarn, Level::kError}) {
+  for (const Level level :
+       {Level::kTrace, Level::kDebug, Level::kInfo, Level::kWarn, Level::kError}) {
     if (Name(level) == text) return level;
   }
   return std::nullopt;

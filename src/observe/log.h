@@ -15,10 +15,10 @@
 namespace triage::observe {
 
 /// kError means that a person must act; kWarn that something was lost or replaced; kInfo tells what
-/// the process does as a whole; kDebug follows single exchanges.
-enum class Level : std::uint8_t { kDebug, kInfo, kWarn, kError };
+/// the process does as a whole; kDebug follows single exchanges, kTrace their single steps.
+enum class Level : std::uint8_t { kTrace, kDebug, kInfo, kWarn, kError };
 
-/// "debug", "info", "warn", "error".
+/// "trace", "debug", "info", "warn", "error".
 std::string_view Name(Level level);
 std::optional<Level> ParseLevel(std::string_view text);
 

@@ -145,7 +145,8 @@ TEST(Log, BackgroundLinesOfAllThreadsAreWrittenBeforeStopReturns) {
 }
 
 TEST(Log, LevelsReadBackAsTheyAreNamed) {
-  for (const Level level : {Level::kDebug, Level::kInfo, Level::kWarn, Level::kError}) {
+  for (const Level level :
+       {Level::kTrace, Level::kDebug, Level::kInfo, Level::kWarn, Level::kError}) {
     EXPECT_EQ(ParseLevel(Name(level)), level);
   }
   EXPECT_EQ(ParseLevel("loud"), std::nullopt);
