@@ -9,13 +9,15 @@
 
 namespace triage::net {
 
-/// A header field. On reading, views into the message's buffer; on writing, bytes that outlive the call.
+/// A header field. On reading, views into the message's buffer; on writing, bytes that outlive the
+/// call.
 struct Header {
   std::string_view name;
   std::string_view value;
 };
 
-/// A request as the server has read it: head and whole body. Views are valid until the handler returns.
+/// A request as the server has read it: head and whole body. Views are valid until the handler
+/// returns.
 struct HttpRequest {
   std::string_view method;
   std::string_view target;  ///< as sent: path and query

@@ -17,7 +17,8 @@ namespace triage::net {
 
 class DeadlineWheel;
 
-/// One thread's event loop: everything that belongs to it is used only from the thread that runs it, `Post` excepted.
+/// One thread's event loop: everything that belongs to it is used only from the thread that runs
+/// it, `Post` excepted.
 class Loop {
  public:
   Loop();
@@ -36,7 +37,8 @@ class Loop {
   /// Runs `function` once after `delay`, unless the loop ends first.
   void After(std::chrono::milliseconds delay, std::function<void()> function);
 
-  /// Waits at least `duration` (a steady timer, microsecond resolution); returns early when `cancel` (may be null) is cancelled.
+  /// Waits at least `duration` (a steady timer, microsecond resolution); returns early when
+  /// `cancel` (may be null) is cancelled.
   Task<void> Sleep(std::chrono::microseconds duration, CancelScope* cancel);
 
   boost::asio::io_context& context() { return *context_; }
