@@ -71,7 +71,8 @@ class Chooser {
 
   bool InBand(int tier) const {
     const std::optional<double> threshold = Threshold(tier);
-    return threshold && std::abs(Sufficiency(tier) - *threshold) <= options_.band + kEdge;
+    return threshold && options_.band > 0 &&
+           std::abs(Sufficiency(tier) - *threshold) <= options_.band + kEdge;
   }
 
   int ByThresholds() {

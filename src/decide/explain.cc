@@ -133,7 +133,8 @@ std::string Reason(const Decision& decision) {
   if (step->kind != StepKind::kBand) line.append(Name(step->kind)).append(": ");
   line += step->reason;
   for (const Step& move : decision.steps) {
-    if (move.kind == StepKind::kConstraint && &move != step && move.to == decision.tier) {
+    if (step->kind == StepKind::kConstraint) break;
+    if (move.kind == StepKind::kConstraint && move.to == decision.tier) {
       line.append("; ").append(move.reason);
       break;
     }

@@ -52,15 +52,15 @@ class Capabilities {
 
 /// One pinned model version at one provider.
 struct ModelOption {
-  std::string name;            ///< Triage's name of it, e.g. "llama-fast"
-  std::string provider;        ///< e.g. "groq"
-  std::string provider_model;  ///< the provider's own name of it
-  std::vector<std::string> aliases;
+  std::string name = {};            ///< Triage's name of it, e.g. "llama-fast"
+  std::string provider = {};        ///< e.g. "groq"
+  std::string provider_model = {};  ///< the provider's own name of it
+  std::vector<std::string> aliases = {};
   std::int64_t context_window = 0;  ///< tokens; 0 = unknown, then kAssumedWindow
   std::int64_t max_output = 0;      ///< tokens; 0 = unknown
-  Capabilities capabilities;
-  std::optional<PricePerMillion> input;  ///< base price; nothing = unknown
-  std::optional<PricePerMillion> output;
+  Capabilities capabilities = {};
+  std::optional<PricePerMillion> input = {};  ///< base price; nothing = unknown
+  std::optional<PricePerMillion> output = {};
 };
 
 /// Tokens that a model without a stated context window is trusted with: what every current model
@@ -69,36 +69,36 @@ inline constexpr std::int64_t kAssumedWindow = 8'192;
 
 /// A rung of the ladder.
 struct TierOption {
-  std::string name;
-  std::vector<int> chain;  ///< indexes into Options::models, in the order of trying; not empty
+  std::string name = {};
+  std::vector<int> chain = {};  ///< indexes into Options::models, in the order of trying; not empty
 };
 
 /// Which exchanges a rule is for: every list that is not empty must contain the exchange's value
 /// (`detected`: one of its values). Lists that are all empty match every exchange.
 struct PolicyCondition {
-  std::vector<std::string> user;
-  std::vector<std::string> team;
-  std::vector<std::string> feature;
-  std::vector<std::string> session;
-  std::vector<std::string> query_type;
-  std::vector<std::string> detected;
-  std::vector<llm::Impact> impact;
-  std::vector<llm::Tolerance> error_tolerance;
+  std::vector<std::string> user = {};
+  std::vector<std::string> team = {};
+  std::vector<std::string> feature = {};
+  std::vector<std::string> session = {};
+  std::vector<std::string> query_type = {};
+  std::vector<std::string> detected = {};
+  std::vector<llm::Impact> impact = {};
+  std::vector<llm::Tolerance> error_tolerance = {};
 };
 
 /// One line of `policies`.
 struct PolicyRule {
   PolicyCondition when;
-  std::optional<int> min_tier;  ///< index into Options::tiers
-  std::optional<int> max_tier;
-  std::optional<int> sensitivity;  ///< index into Options::sensitivity
-  std::vector<std::string> verify;
+  std::optional<int> min_tier = {};  ///< index into Options::tiers
+  std::optional<int> max_tier = {};
+  std::optional<int> sensitivity = {};  ///< index into Options::sensitivity
+  std::vector<std::string> verify = {};
 };
 
 /// A data class and the providers that may see it.
 struct SensitivityClass {
-  std::string name;
-  std::vector<std::string> providers;
+  std::string name = {};
+  std::vector<std::string> providers = {};
 };
 
 /// How the learned sufficiencies become a tier.
@@ -120,7 +120,7 @@ struct Options {
   Rule rule = Rule::kThresholds;
   std::vector<double>
       thresholds;      ///< [i]: tier i is enough from this sufficiency on; tiers.size() - 1 entries
-  double band = 0.05;  ///< half width, see Decide
+  double band = 0.05;  ///< half width, see Decide; 0 = no band
   /// Dollars that an unacceptable answer costs, by impact (low … critical), for
   /// Rule::kExpectedCost. Defaults: routing.md 2.0: a retry, a chat answer, a support answer, money
   /// or law at stake.
