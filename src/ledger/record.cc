@@ -1,0 +1,19 @@
+#include "ledger/record.h"
+
+namespace triage::ledger {
+
+std::string_view Name(AttemptKind kind) {
+  switch (kind) {
+    case AttemptKind::kAnswer: return "answer";
+    case AttemptKind::kRetry: return "retry";
+    case AttemptKind::kFallback: return "fallback";
+    case AttemptKind::kJudge: return "judge";
+    case AttemptKind::kCheck: return "check";
+    case AttemptKind::kHedge: return "hedge";
+    case AttemptKind::kShadow: return "shadow";
+    case AttemptKind::kEmbedding: return "embedding";
+  }
+  return "answer";
+}
+
+}  // namespace triage::ledger
