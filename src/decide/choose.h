@@ -36,7 +36,7 @@ int ChooseTier(const Options& options, const Choice& choice, std::vector<Step>& 
 /// stakes × (1 − sufficiency), in millionths of the probability.
 NanoDollars ExpectedLoss(NanoDollars stakes, double sufficiency);
 
-/// "0.83 >= 0.62": two decimals, or four where two would read as equal.
+/// "0.83 >= 0.62": two decimals, or four where two could hide that a is less.
 std::string Compare(double a, std::string_view sign, double b);
 
 }  // namespace triage::decide

@@ -151,6 +151,7 @@ class Run {
                   .min = limits_.min,
                   .max = limits_.max,
                   .impact = input_.request.context.impact};
+    decision_.steps.reserve(limits_.steps.size() + 3);
     AddConstraintSteps();
     const int before_policies = static_cast<int>(decision_.steps.size());
     for (Step& step : limits_.steps) decision_.steps.push_back(std::move(step));

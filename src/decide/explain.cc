@@ -129,6 +129,7 @@ std::string Reason(const Decision& decision) {
   const Step* step = DecidingStep(decision);
   if (step == nullptr) return "unknown";
   std::string line;
+  line.reserve(kHeaderLength);
   // A band's reason says "escalated: boundary" itself.
   if (step->kind != StepKind::kBand) line.append(Name(step->kind)).append(": ");
   line += step->reason;

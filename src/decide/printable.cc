@@ -1,8 +1,12 @@
 #include "decide/printable.h"
 
+#include <algorithm>
+
 namespace triage::decide {
 
 std::string Printable(std::string_view text, std::size_t most) {
+  const auto plain = [](char c) { return c >= 0x20 && c < 0x7F; };
+  if (text.size() <= most && std::all_of(text.begin(), text.end(), plain)) return std::string(text);
   std::string line;
   line.reserve(text.size() < most ? text.size() : most);
   for (const char c : text) {
