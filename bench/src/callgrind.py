@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 
+LEVEL = re.compile(r"^(.*?)('\d+)?$")  # callgrind counts levels of recursion apart
 NAME = re.compile(r'^\((\d+)\)(?: (.*))?$')
 
 
@@ -34,6 +35,7 @@ class Profile:
         self.own = collections.Counter()
         self.inclusive = collections.Counter()
         self.calls = collections.Counter()
+        self.recursive = set()  # with callees means nothing for them
 
 
 def read_profile(path):
@@ -43,7 +45,9 @@ def read_profile(path):
     def name_of(text):
         number, name = NAME.match(text).groups()
         if name is not None:
-            names[number] = name
+            names[number], level = LEVEL.match(name).groups()
+            if level:
+                profile.recursive.add(names[number])
         return names[number]
 
     function = callee = None
@@ -93,6 +97,7 @@ class Difference:
                 into.own.update(thread.own)
                 into.inclusive.update(thread.inclusive)
                 into.calls.update(thread.calls)
+                into.recursive |= thread.recursive
             return path, background
 
         (path1, back1), (path2, back2) = split(few), split(many)
@@ -102,6 +107,7 @@ class Difference:
         self.own = self._functions(path1.own, path2.own)
         self.inclusive = self._functions(path1.inclusive, path2.inclusive)
         self.calls = self._functions(path1.calls, path2.calls)
+        self.recursive = path1.recursive | path2.recursive
         self.background_own = self._functions(back1.own, back2.own)
 
     @property
@@ -112,6 +118,7 @@ class Difference:
         return {name: (many[name] - few[name]) / self.units for name in many}
 
     def top(self, count=25):
-        """Lines (self, with callees, calls, function) of the request's path, dearest first."""
+        """Lines (self, with callees or None, calls, function) of the request's path, dearest first."""
         order = sorted(self.own.items(), key=lambda item: -item[1])[:count]
-        return [(own, self.inclusive.get(name, 0), self.calls.get(name, 0), name) for name, own in order]
+        return [(own, None if name in self.recursive else self.inclusive.get(name, 0), self.calls.get(name, 0), name)
+                for name, own in order]

@@ -149,7 +149,7 @@ class Load {
         SummaryJson(Summarize(first_event_)), SummaryJson(Summarize(gap_)));
   }
 
-  bool failed() const { return errors_ > 0 || first_ns_ == 0; }
+  bool failed() const { return errors_ > 0 || (latency_.empty() && first_event_.empty()); }
 
  private:
   static constexpr std::uint64_t kLongestWait = 50'000'000;
@@ -246,7 +246,8 @@ class Load {
     if (state == State::kBroken) return Lost(connection);
     if (state != State::kDone) return false;
     const auto& reader = connection.reader;
-    const bool good = reader.status() == 200 && (reader.events() == 0 || reader.saw_done());
+    const bool good = reader.status() == 200 && reader.body_bytes() > 0 &&
+                      (reader.events() == 0 || reader.saw_done());
     if (!good) ++errors_;
     Ended(connection);
     if (good && connection.counts) latency_.push_back(now - connection.started_ns);

@@ -32,19 +32,6 @@ def get_json(port, path, timeout=5):
         connection.close()
 
 
-def post_status(port, path, body, timeout=5):
-    """Status and body of one POST; None while nobody listens."""
-    connection = http.client.HTTPConnection('127.0.0.1', port, timeout=timeout)
-    try:
-        connection.request('POST', path, body, {'Content-Type': 'application/json'})
-        response = connection.getresponse()
-        return response.status, response.read()
-    except (ConnectionError, socket.timeout, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-
-
 class Process:
     """A program with its log, pinned to `cores`, ended by `stop`."""
 
@@ -249,8 +236,10 @@ class Load:
             raise LoadFailed(f'load: no stream began: {line.strip()} {self.popen.communicate()[1].strip()}')
         return json.loads(line)['started']
 
-    def finish(self, allow_errors=False):
-        """Closes the standard input, which ends open streams, and waits."""
+    def finish(self, allow_errors=False, cut=True):
+        """Waits; `cut` ends open streams first, by closing the standard input. The load bounds itself by --seconds."""
+        if not cut:
+            self.popen.wait()
         out, err = self.popen.communicate(timeout=120)
         if self.popen.returncode != 0 and not allow_errors:
             raise LoadFailed(f'load: exit {self.popen.returncode}: {err.strip()} {out.strip()[-400:]}')
@@ -258,7 +247,7 @@ class Load:
 
 
 def run_load(programs, mode, port, body, cores=LOAD_CORE, **options):
-    return Load(programs, mode, port, body, cores, **options).finish()
+    return Load(programs, mode, port, body, cores, **options).finish(cut=False)
 
 
 def find_nginx(cache):
