@@ -62,18 +62,17 @@ class Chooser {
   double Sufficiency(int tier) const { return *choice_.tiers[At(tier)].sufficiency; }
 
   // The top tier of the ladder has no boundary above it.
-  std::optional<double> Threshold(int tier) const {
-    if (At(tier) >= options_.thresholds.size()) return std::nullopt;
-    return options_.thresholds[At(tier)];
+  const std::optional<double>& Threshold(int tier) const {
+    return choice_.tiers[At(tier)].threshold;
   }
 
   bool Enough(int tier) const {
-    const std::optional<double> threshold = Threshold(tier);
+    const std::optional<double>& threshold = Threshold(tier);
     return !threshold || Sufficiency(tier) >= *threshold - kEdge;
   }
 
   bool InBand(int tier) const {
-    const std::optional<double> threshold = Threshold(tier);
+    const std::optional<double>& threshold = Threshold(tier);
     return threshold && options_.band > 0 &&
            std::abs(Sufficiency(tier) - *threshold) <= options_.band + kEdge;
   }
@@ -93,7 +92,7 @@ class Chooser {
     std::string reason;
     reason.reserve(96);
     reason += Name(tier);
-    const std::optional<double> threshold = Threshold(tier);
+    const std::optional<double>& threshold = Threshold(tier);
     if (!threshold) {
       // Nothing to compare: the top of the ladder.
     } else if (Enough(tier)) {

@@ -29,6 +29,7 @@ class Run {
     const auto fits = [&](std::size_t size) { return size == 0 || size == options.tiers.size(); };
     TRIAGE_CHECK(fits(input.sufficiency.size()) && fits(input.expected_output.size()) &&
                  fits(input.available.size()));
+    TRIAGE_CHECK(input.thresholds.empty() || input.thresholds.size() == options.thresholds.size());
   }
 
   Result<Decision> Decide() {
@@ -77,6 +78,10 @@ class Run {
       if (!input_.sufficiency.empty()) {
         const double value = input_.sufficiency[t];
         view.sufficiency = std::isnan(value) ? 0.0 : std::clamp(value, 0.0, 1.0);
+        if (t < options_.thresholds.size()) {
+          view.threshold =
+              input_.thresholds.empty() ? options_.thresholds[t] : input_.thresholds[t];
+        }
       }
       const auto first = std::find_if(tier.chain.begin(), tier.chain.end(),
                                       [&](int model) { return Serves(model, t); });

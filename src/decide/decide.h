@@ -12,12 +12,15 @@
 
 namespace triage::decide {
 
-/// What is known of one request. Spans are either empty or have one entry for each tier of
+/// What is known of one request. Spans are empty or have one entry for each tier of
 /// Options::tiers.
 struct Input {
   const llm::Request& request;
   std::int64_t tokens_in = 0;
   std::span<const double> sufficiency = {};  ///< calibrated, 0..1; empty = the router was not asked
+  /// One less than tiers; for this request instead of Options::thresholds, e.g. weighed by its
+  /// cost.
+  std::span<const double> thresholds = {};
   std::optional<double> distance = std::nullopt;       ///< to known data, 0..1
   std::span<const std::int64_t> expected_output = {};  ///< tokens
   std::string_view query_type = {};                    ///< empty = unknown

@@ -67,6 +67,7 @@ struct Situation {
   Options options = ThreeTiers();
   llm::Request request;
   std::vector<double> sufficiency;
+  std::vector<double> thresholds;
   std::vector<std::int64_t> expected_output;
   std::vector<std::string> detected;
   std::vector<bool> available;
@@ -126,6 +127,13 @@ bool Given(Situation& s, const std::string& key, const std::string& value) {
     s.request.max_output_tokens = std::stoll(value);
   } else if (key == "sufficiency") {
     s.sufficiency = Numbers<double>(value);
+  } else if (key == "request_thresholds") {
+    s.thresholds = Numbers<double>(value);
+  } else if (key == "window" || key == "answers") {
+    for (ModelOption& model : s.options.models) {
+      if (model.name != Words(value).at(0)) continue;
+      (key == "window" ? model.context_window : model.max_output) = std::stoll(Words(value).at(1));
+    }
   } else if (key == "expected_output") {
     s.expected_output = Numbers<std::int64_t>(value);
   } else if (key == "distance") {
@@ -221,6 +229,7 @@ void RunCase(const Case& test) {
       Decide(s.options, {.request = s.request,
                          .tokens_in = s.tokens_in,
                          .sufficiency = s.sufficiency,
+                         .thresholds = s.thresholds,
                          .distance = s.distance,
                          .expected_output = s.expected_output,
                          .query_type = s.query_type,

@@ -34,6 +34,9 @@ struct TierView {
   /// Its models that can serve this request, in order. Filled for tiers above the chosen one that may stand in when
   /// the chosen chain is exhausted; empty for all others. Not stored on the ledger.
   std::vector<std::string> standby = {};
+  /// Sufficiency from which the tier is enough, its boundary to the next one; nothing at the top and where the router
+  /// was not asked. Not stored on the ledger.
+  std::optional<double> threshold = {};
 };
 
 /// Which tier, which chain, which checks, and why. Always explainable, stored on the ledger as it is.

@@ -62,8 +62,7 @@ int RoutersPick(const Decision& decision, const Options& options) {
   for (std::size_t t = 0; t < decision.tiers.size(); ++t) {
     const TierView& view = decision.tiers[t];
     if (!view.admissible || !view.sufficiency) continue;
-    if (t >= options.thresholds.size() ||
-        *view.sufficiency >= options.thresholds[t] + options.band) {
+    if (!view.threshold || *view.sufficiency > *view.threshold + options.band) {
       return static_cast<int>(t);
     }
   }
@@ -73,23 +72,24 @@ int RoutersPick(const Decision& decision, const Options& options) {
 /// What it takes, under the thresholds rule, for `tier` to be chosen over a higher one.
 std::string Needed(const Decision& decision, const Options& options, std::size_t tier) {
   const TierView& view = decision.tiers[tier];
-  return fmt::format("{} is taken from {} on ({} threshold and {} points of band); it had {}",
-                     view.tier, Percent(options.thresholds[tier] + options.band),
-                     Percent(options.thresholds[tier]), std::lround(options.band * 100),
-                     Percent(*view.sufficiency));
+  return fmt::format("{} is taken above {} ({} threshold and {} points of band); it had {}",
+                     view.tier, Percent(*view.threshold + options.band), Percent(*view.threshold),
+                     std::lround(options.band * 100), Percent(*view.sufficiency));
 }
 
 std::string ThresholdChange(const Decision& decision, const Options& options) {
-  if (options.rule != Rule::kThresholds || options.thresholds.size() + 1 != decision.tiers.size()) {
+  if (options.rule != Rule::kThresholds) {
     return "a lower price or a higher sufficiency of another tier, or other stakes";
   }
   for (int below = decision.tier - 1; below >= 0; --below) {
     const TierView& view = decision.tiers[At(below)];
-    if (view.admissible && view.sufficiency) return Needed(decision, options, At(below));
+    if (view.admissible && view.sufficiency && view.threshold)
+      return Needed(decision, options, At(below));
   }
-  if (At(decision.tier) >= options.thresholds.size()) return "nothing: it is the only tier left";
+  const TierView& chosen = decision.tiers[At(decision.tier)];
+  if (!chosen.threshold) return "nothing: it is the only tier left";
   return fmt::format("below {} it would have gone up a tier",
-                     Percent(options.thresholds[At(decision.tier)] + options.band));
+                     Percent(*chosen.threshold + options.band));
 }
 
 std::string WouldChange(const Decision& decision, const Options& options) {

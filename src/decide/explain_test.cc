@@ -59,7 +59,7 @@ TEST(Story, TellsWhatWasAskedWhatEachTierIsWorthAndWhatWouldChangeIt) {
       "  1. router: balanced is enough (0.81 >= 0.50); fast is not enough (0.41 < 0.50)\n"
       "Checks:   basic\n"
       "Known:    75 % like the questions that the router learned from\n"
-      "Changes:  fast is taken from 55 % on (50 % threshold and 5 points of band); it had 41 %\n");
+      "Changes:  fast is taken above 55 % (50 % threshold and 5 points of band); it had 41 %\n");
 }
 
 TEST(Story, SaysWhatTheRouterWouldHaveDoneWithoutThePolicy) {

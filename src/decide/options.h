@@ -56,16 +56,12 @@ struct ModelOption {
   std::string provider = {};        ///< e.g. "groq"
   std::string provider_model = {};  ///< the provider's own name of it
   std::vector<std::string> aliases = {};
-  std::int64_t context_window = 0;  ///< tokens; 0 = unknown, then kAssumedWindow
+  std::int64_t context_window = 0;  ///< tokens; 0 = unknown, not checked
   std::int64_t max_output = 0;      ///< tokens; 0 = unknown
   Capabilities capabilities = {};
   std::optional<PricePerMillion> input = {};  ///< base price; nothing = unknown
   std::optional<PricePerMillion> output = {};
 };
-
-/// Tokens that a model without a stated context window is trusted with: what every current model
-/// has.
-inline constexpr std::int64_t kAssumedWindow = 8'192;
 
 /// A rung of the ladder.
 struct TierOption {

@@ -45,20 +45,17 @@ const Need* FirstLack(const ModelOption& model, const llm::Needs& needs) {
   return nullptr;
 }
 
-std::int64_t Window(const ModelOption& model) {
-  return model.context_window > 0 ? model.context_window : kAssumedWindow;
-}
-
 std::int64_t OutputReserve(const Demand& demand, std::int64_t expected_output) {
   return std::min(demand.max_output > 0 ? demand.max_output : expected_output, kMostTokens);
 }
 
 bool FitsWindow(const ModelOption& model, const Demand& demand, std::int64_t expected_output) {
   if (model.max_output > 0 && demand.max_output > model.max_output) return false;
+  if (model.context_window <= 0) return true;
   // 5 % for what the count may miss, 5 % of the window kept free (routing.md 2.11).
   return std::min(demand.tokens_in, kMostTokens) * 105 +
              OutputReserve(demand, expected_output) * 100 <=
-         std::min(Window(model), kMostTokens) * 95;
+         std::min(model.context_window, kMostTokens) * 95;
 }
 
 std::string TooLong(const ModelOption& model, const Demand& demand, std::int64_t expected_output) {
@@ -66,8 +63,8 @@ std::string TooLong(const ModelOption& model, const Demand& demand, std::int64_t
     return fmt::format("at most {} tokens of answer, {} asked", model.max_output,
                        demand.max_output);
   }
-  return fmt::format("context window {}{}, {} tokens + {} for the answer needed", Window(model),
-                     model.context_window > 0 ? "" : " (assumed)", demand.tokens_in,
+  return fmt::format("context window {}, {} tokens + {} for the answer needed",
+                     model.context_window, demand.tokens_in,
                      OutputReserve(demand, expected_output));
 }
 
@@ -112,25 +109,28 @@ Error LacksCapability(const std::vector<const ModelOption*>& models, const Deman
 
 Error TooLarge(const std::vector<const ModelOption*>& models, const Demand& demand,
                std::int64_t expected_output, std::string_view whose) {
-  const ModelOption* widest = *std::max_element(
-      models.begin(), models.end(),
-      [](const ModelOption* a, const ModelOption* b) { return Window(*a) < Window(*b); });
+  const auto greatest = [&](std::int64_t ModelOption::* limit) {
+    return *std::max_element(
+        models.begin(), models.end(),
+        [limit](const ModelOption* a, const ModelOption* b) { return a->*limit < b->*limit; });
+  };
   const bool answer_only = std::all_of(models.begin(), models.end(), [&](const ModelOption* model) {
     return model->max_output > 0 && demand.max_output > model->max_output;
   });
   if (answer_only) {
+    const ModelOption* longest = greatest(&ModelOption::max_output);
     return {.code = ErrorCode::kInvalidRequest,
             .message = fmt::format("no {} answers with up to {} tokens; {} allows {}", whose,
-                                   demand.max_output, widest->name, widest->max_output),
+                                   demand.max_output, longest->name, longest->max_output),
             .field = "max_tokens"};
   }
+  const ModelOption* widest = greatest(&ModelOption::context_window);
   return {.code = ErrorCode::kTooLarge,
           .message = fmt::format(
               "about {} tokens plus {} for the answer do not fit (5 % reserve at both ends): the "
-              "widest {} is {} with {}{}",
+              "widest {} is {} with {}",
               demand.tokens_in, OutputReserve(demand, expected_output), whose, widest->name,
-              Window(*widest),
-              widest->context_window > 0 ? "" : ", assumed as its `context` is not given"),
+              widest->context_window),
           .field = "messages"};
 }
 
