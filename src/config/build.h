@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/catalogue.h"
+#include "config/config.h"
+#include "config/environment.h"
+#include "config/problem.h"
+#include "config/yaml_tree.h"
+
+namespace triage::config {
+
+/// What the steps from a checked tree to a Config share.
+struct BuildContext {
+  const Node& root;
+  const Catalogue& catalogue;
+  const std::filesystem::path& base_dir;
+  const EnvLookup& env;
+  Config& config;
+  Problems& problems;
+
+  /// Reports `node` unless it names one of `names`. `what` is "model", "tier", …
+  bool CheckReference(const Node& node, const std::string& path, std::string_view what,
+                      const std::vector<std::string>& names) const;
+};
+
+/// Fills `config` and reports everything that the schema alone cannot see.
+void Build(BuildContext& context);
+
+// Its steps; each needs those before it.
+void BuildProviders(BuildContext& context);
+void BuildModels(BuildContext& context);
+void BuildTiers(BuildContext& context);
+void BuildRouting(BuildContext& context);
+void BuildPolicies(BuildContext& context);
+
+std::vector<std::string> ProviderNames(const Config& config);
+std::vector<std::string> ModelNames(const Config& config);
+std::vector<std::string> TierNames(const Config& config);
+
+}  // namespace triage::config

@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "config/build.h"
+#include "config/scalars.h"
+#include "config/section.h"
+
+namespace triage::config {
+
+namespace {
+
+bool IsAlias(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return IsName(std::string_view(&c, 1)) || c == '/' || c == ':' || c == '@';
+  });
+}
+
+// Names that clients write with a meaning of their own.
+bool IsReserved(std::string_view name) {
+  return name == "auto" || name.starts_with("tier:");
+}
+
+void FillFromCatalogue(const BuildContext& context, const Section& section, Model& model) {
+  const CatalogueModel* known = context.catalogue.Find(model.model);
+  model.context = section.Integer("context").value_or(known != nullptr ? known->context : 0);
+  model.max_output =
+      section.Integer("max_output").value_or(known != nullptr ? known->max_output : 0);
+  if (section.Get("capabilities") != nullptr) {
+    model.capabilities = ReadCapabilities(section.Texts("capabilities"));
+  } else if (known != nullptr && known->capabilities) {
+    model.capabilities = *known->capabilities;
+  }
+  if (section.Get("prices") != nullptr) {
+    model.prices = ReadPrices(section.Get("prices"));
+    if (model.prices) model.prices->source = "configuration";
+  } else if (known != nullptr) {
+    model.prices = known->prices;
+  }
+}
+
+void CheckModel(const BuildContext& context, const Node::Entry& entry, const Model& model) {
+  std::string path = "models." + entry.key;
+  Section section(&entry.value);
+  if (const Node* provider = section.Get("provider")) {
+    context.CheckReference(*provider, path + ".provider", "provider",
+                           ProviderNames(context.config));
+  }
+  const Node* pinned = section.Get("model");
+  if (pinned == nullptr) return;
+  if (context.config.production && context.catalogue.IsUnpinned(model.model)) {
+    context.problems.Warning(pinned->at, path + ".model",
+                             fmt::format("'{}' is not pinned: it may become another version at any "
+                                         "time",
+                                         pinned->raw),
+                             "a name with its version or date");
+  }
+  if (!model.prices && section.Get("prices") == nullptr) {
+    context.problems.Warning(entry.at, path,
+                             "no prices here or in the catalogue: its cost will be unknown",
+                             "prices: {input: …, output: …}");
+  }
+}
+
+}  // namespace
+
+void BuildModels(BuildContext& context) {
+  const Node* models = Section(&context.root).Get("models");
+  if (models == nullptr) return;
+  if (models->entries.empty()) {
+    context.problems.Error(models->at, "models", "there are no models");
+  }
+  std::map<std::string, std::string, std::less<>> owners;  // name or alias → model
+  for (const Node::Entry& entry : models->entries) owners.emplace(entry.key, entry.key);
+  for (const Node::Entry& entry : models->entries) {
+    std::string path = "models." + entry.key;
+    if (!IsName(entry.key) || IsReserved(entry.key)) {
+      context.problems.Error(entry.at, path,
+                             IsReserved(entry.key) ? "this name is reserved" : "this is not a name",
+                             "letters, digits, '.', '_' and '-'; not auto");
+    }
+    Section section(&entry.value);
+    Model model;
+    model.name = entry.key;
+    model.provider = section.Text("provider").value_or("");
+    model.model = section.Text("model").value_or("");
+    FillFromCatalogue(context, section, model);
+    CheckModel(context, entry, model);
+    for (const Node* alias : Scalars(section.Get("aliases"))) {
+      if (!IsAlias(alias->text) || IsReserved(alias->text)) {
+        context.problems.Error(alias->at, path + ".aliases",
+                               fmt::format("'{}' cannot be an alias", alias->raw),
+                               "letters, digits and . _ - / : @; not auto, not tier:…");
+        continue;
+      }
+      auto [owner, is_new] = owners.emplace(alias->text, entry.key);
+      if (!is_new) {
+        context.problems.Error(
+            alias->at, path + ".aliases",
+            fmt::format("'{}' already means model '{}'", alias->raw, owner->second));
+        continue;
+      }
+      model.aliases.push_back(alias->text);
+    }
+    context.config.models.push_back(std::move(model));
+  }
+}
+
+}  // namespace triage::config

@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "config/build.h"
+#include "config/paths.h"
+#include "config/scalars.h"
+#include "config/section.h"
+
+namespace triage::config {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void ReadThresholds(BuildContext& context, const DefaultedSection& section) {
+  Routing& routing = context.config.routing;
+  const Node* thresholds = section.section().Get("thresholds");
+  const Node* share = section.section().Get("share");
+  const Node* keep = section.section().Get("keep_quality");
+  routing.keep_quality = section.Number("keep_quality");
+  // Where thresholds come from is one choice; the later ones in the file are too many.
+  const Node* first = nullptr;
+  for (auto [node, name] : std::to_array<std::pair<const Node*, std::string_view>>(
+           {{keep, "keep_quality"}, {thresholds, "thresholds"}, {share, "share"}})) {
+    if (node == nullptr) continue;
+    if (first != nullptr) {
+      context.problems.Error(node->at, fmt::format("routing.{}", name),
+                             "thresholds are given in two ways",
+                             "one of keep_quality, thresholds, share");
+    }
+    first = node;
+  }
+  std::size_t tiers = context.config.tiers.size();
+  for (const Node* value : Scalars(thresholds)) {
+    routing.thresholds.push_back(ParseNumber(value->text).value_or(0));
+  }
+  if (thresholds != nullptr && tiers > 0 && routing.thresholds.size() != tiers - 1) {
+    context.problems.Error(
+        thresholds->at, "routing.thresholds",
+        fmt::format("{} thresholds for {} tiers", routing.thresholds.size(), tiers),
+        fmt::format("{}: one for each tier but the last", tiers - 1));
+  }
+  if (share == nullptr) return;
+  context.problems.Warning(share->at, "routing.share",
+                           "this version cannot tune thresholds by share: keep_quality decides");
+  double sum = 0;
+  for (const Node::Entry& entry : share->entries) {
+    Node name(Node::Kind::kScalar, entry.at, entry.key);
+    context.CheckReference(name, "routing.share." + entry.key, "tier", TierNames(context.config));
+    double value = entry.value.is_scalar() ? ParseNumber(entry.value.text).value_or(0) : 0;
+    routing.share[entry.key] = value;
+    sum += value;
+  }
+  // A little room for sums such as 0.1 + 0.2 + 0.7.
+  if (sum > 1.000001) {
+    context.problems.Error(share->at, "routing.share", "the shares add up to more than 1",
+                           "1 or less");
+  }
+}
+
+void FindRouter(BuildContext& context, const DefaultedSection& section) {
+  Routing& routing = context.config.routing;
+  std::error_code error;
+  const Node* given = section.section().Get("router");
+  if (given != nullptr && given->text != "default") {
+    routing.router = Resolve(given->text, context.base_dir, context.env);
+    if (!fs::is_regular_file(routing.router, error)) {
+      context.problems.Error(given->at, "routing.router",
+                             fmt::format("there is no file '{}'", given->raw),
+                             "a router artifact, relative to the folder of this file, or default");
+    }
+    return;
+  }
+  for (const fs::path& place : ShippedRouterPlaces(context.base_dir, context.env)) {
+    if (!fs::is_regular_file(place, error)) continue;
+    routing.router = place;
+    return;
+  }
+  context.problems.Warning(given != nullptr ? given->at : Position{}, "routing.router",
+                           "the shipped router (default.triage) was not found: only constraints "
+                           "and policies decide",
+                           "models/default.triage beside this file, or TRIAGE_HOME to be set");
+}
+
+std::string ReadTierReference(const BuildContext& context, const Section& policy,
+                              std::string_view key, const std::string& path) {
+  const Node* node = policy.Get(key);
+  if (node == nullptr) return {};
+  context.CheckReference(*node, path + "." + std::string(key), "tier", TierNames(context.config));
+  return node->text;
+}
+
+void CheckPolicy(const BuildContext& context, const Node& node, const Policy& policy,
+                 const std::string& path) {
+  int low = context.config.TierIndex(policy.min_tier);
+  int high = context.config.TierIndex(policy.max_tier);
+  if (low >= 0 && high >= 0 && low > high) {
+    const Node* shown_low = node.Find("min_tier");
+    const Node* shown_high = node.Find("max_tier");
+    context.problems.Error(
+        shown_low->at, path + ".min_tier",
+        fmt::format("min_tier '{}' is above max_tier '{}'", shown_low->raw, shown_high->raw));
+  }
+  bool has_effect = std::ranges::any_of(node.entries, [](const Node::Entry& entry) {
+    return entry.key != "name" && entry.key != "when";
+  });
+  if (!has_effect) {
+    context.problems.Error(node.at, path, "this policy changes nothing",
+                           "at least one of min_tier, max_tier, sensitivity, verify");
+  }
+}
+
+}  // namespace
+
+void BuildRouting(BuildContext& context) {
+  DefaultedSection section(Section(&context.root).Child("routing"), "routing");
+  Routing& routing = context.config.routing;
+  routing.rule = section.Text("rule") == "expected_cost" ? Rule::kExpectedCost : Rule::kThresholds;
+  routing.band = section.Number("band");
+  if (auto text = section.section().Text("stakes")) {
+    if (auto price = ParsePrice(*text)) routing.stakes = NanoDollars(price->nano_dollars);
+  }
+  ReadThresholds(context, section);
+  FindRouter(context, section);
+}
+
+void BuildPolicies(BuildContext& context) {
+  const Node* policies = Section(&context.root).Get("policies");
+  if (policies == nullptr) return;
+  std::vector<std::string> classes;
+  for (const auto& [name, providers] : context.config.sensitivity) classes.push_back(name);
+  for (std::size_t i = 0; i < policies->items.size(); ++i) {
+    const Node& node = policies->items[i];
+    if (node.kind != Node::Kind::kMap) continue;
+    std::string path = fmt::format("policies[{}]", i);
+    Section section(&node);
+    Policy policy;
+    policy.name = section.Text("name").value_or(path);
+    if (const Node* when = section.Get("when")) {
+      for (const Node::Entry& entry : when->entries) {
+        std::vector<std::string> values = Section(when).Texts(entry.key);
+        if (!values.empty()) {
+          policy.when[entry.key] = std::move(values);
+        } else if (entry.value.kind == Node::Kind::kList && entry.value.items.empty()) {
+          context.problems.Error(entry.value.at, path + ".when." + entry.key,
+                                 "an empty list never matches", "at least one value");
+        }
+      }
+    }
+    policy.min_tier = ReadTierReference(context, section, "min_tier", path);
+    policy.max_tier = ReadTierReference(context, section, "max_tier", path);
+    policy.verify = section.Texts("verify");
+    if (const Node* checks = section.Get("verify")) {
+      context.problems.Warning(checks->at, path + ".verify",
+                               "checks are noted in the decision, but this version runs none");
+    }
+    if (const Node* sensitivity = section.Get("sensitivity")) {
+      context.CheckReference(*sensitivity, path + ".sensitivity", "sensitivity class", classes);
+      policy.sensitivity = sensitivity->text;
+    }
+    CheckPolicy(context, node, policy, path);
+    context.config.policies.push_back(std::move(policy));
+  }
+}
+
+}  // namespace triage::config

@@ -1,0 +1,41 @@
+#include "config/config.h"
+
+#include <algorithm>
+
+namespace triage::config {
+
+std::string_view Name(Rule rule) {
+  switch (rule) {
+    case Rule::kThresholds: return "thresholds";
+    case Rule::kExpectedCost: return "expected_cost";
+  }
+  return "thresholds";
+}
+
+std::string_view Name(StreamMode mode) {
+  switch (mode) {
+    case StreamMode::kHold: return "hold";
+    case StreamMode::kWindow: return "window";
+    case StreamMode::kAfter: return "after";
+  }
+  return "window";
+}
+
+const Provider* Config::FindProvider(std::string_view name) const {
+  auto found = std::ranges::find(providers, name, &Provider::name);
+  return found == providers.end() ? nullptr : &*found;
+}
+
+const Model* Config::FindModel(std::string_view name) const {
+  auto found = std::ranges::find_if(models, [&](const Model& model) {
+    return model.name == name || std::ranges::find(model.aliases, name) != model.aliases.end();
+  });
+  return found == models.end() ? nullptr : &*found;
+}
+
+int Config::TierIndex(std::string_view name) const {
+  auto found = std::ranges::find(tiers, name, &Tier::name);
+  return found == tiers.end() ? -1 : static_cast<int>(found - tiers.begin());
+}
+
+}  // namespace triage::config

@@ -1,0 +1,189 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/money.h"
+#include "config/secret.h"
+
+namespace triage::config {
+
+using std::chrono::milliseconds;
+
+struct Address {
+  std::string host;        ///< name, IPv4 or IPv6 without brackets
+  std::uint16_t port = 0;  ///< 0 = the system chooses
+
+  bool operator==(const Address&) const = default;
+};
+
+struct Tls {
+  std::filesystem::path cert;
+  std::filesystem::path key;
+};
+
+struct Listen {
+  Address http;
+  std::optional<Address> admin;
+  std::optional<Tls> tls;  ///< of the http listener
+  unsigned threads = 0;    ///< 0 = one per core
+};
+
+struct Limits {
+  std::size_t max_body = 0;  ///< bytes
+  std::size_t max_head = 0;  ///< bytes
+  std::size_t max_connections = 0;
+  milliseconds header_timeout{0};
+  milliseconds body_timeout{0};
+  milliseconds idle_timeout{0};
+  milliseconds write_timeout{0};
+  milliseconds deadline{0};  ///< of one exchange with all its attempts
+  milliseconds drain{0};     ///< what SIGTERM gives running exchanges
+  int max_attempts = 0;      ///< per exchange: retries, fallbacks and cascade together
+};
+
+/// Zero = no limit.
+struct Timeouts {
+  milliseconds connect{0};
+  milliseconds first_byte{0};
+  milliseconds between_bytes{0};
+  milliseconds total{0};
+};
+
+struct ExtraHeader {
+  std::string name;
+  Secret value;
+};
+
+struct Provider {
+  std::string name;
+  std::string dialect;   ///< "openai"
+  std::string base_url;  ///< http:// or https://, without a slash at the end
+  Secret api_key;        ///< empty = none is sent
+  std::vector<ExtraHeader> headers;
+  Timeouts timeouts;
+  std::size_t max_idle_connections = 0;
+  std::filesystem::path ca_file;  ///< empty = the system's certificates
+  bool verify_tls = true;
+};
+
+struct Capabilities {
+  bool tools = false;
+  bool vision = false;
+  bool json = false;         ///< response_format json_object
+  bool json_schema = false;  ///< response_format json_schema
+  bool logprobs = false;
+  bool choices = false;  ///< n > 1
+};
+
+/// One price per disjoint token class. What a source does not name costs what its nearest dearer
+/// class costs: cache reads and writes as input, reasoning as output.
+struct Prices {
+  PricePerMillion input;
+  PricePerMillion output;
+  PricePerMillion cache_read;
+  PricePerMillion cache_write_5m;
+  PricePerMillion cache_write_1h;
+  PricePerMillion reasoning;
+  std::string source;  ///< "configuration", or the catalogue's source
+  std::string as_of;   ///< YYYY-MM-DD of a catalogue price; empty for the configuration's
+};
+
+struct Model {
+  std::string name;             ///< Triage's
+  std::string provider;         ///< name of a Provider
+  std::string model;            ///< the provider's own name, sent upstream
+  std::int64_t context = 0;     ///< tokens; 0 = unknown, not checked
+  std::int64_t max_output = 0;  ///< tokens; 0 = unknown
+  Capabilities capabilities;
+  std::optional<Prices> prices;  ///< nothing = cost unknown, never zero
+  std::vector<std::string> aliases;
+};
+
+struct Tier {
+  std::string name;
+  /// Models in the order in which they are tried. A `tier:NAME` at the end is already replaced by
+  /// that tier's models.
+  std::vector<std::string> chain;
+};
+
+enum class Rule : std::uint8_t { kThresholds, kExpectedCost };
+enum class StreamMode : std::uint8_t { kHold, kWindow, kAfter };
+
+std::string_view Name(Rule rule);
+std::string_view Name(StreamMode mode);
+
+struct Routing {
+  Rule rule = Rule::kThresholds;
+  /// Exactly one of the three says where thresholds come from: `thresholds` when not empty, else
+  /// `share` when not empty, else `keep_quality`.
+  double keep_quality = 0;              ///< share of the best tier's quality, (0, 1]
+  std::vector<double> thresholds;       ///< one per tier but the last, cheapest first
+  std::map<std::string, double> share;  ///< tier → largest share of traffic
+  double band = 0;                      ///< half width, [0, 0.5)
+  std::filesystem::path router;         ///< artifact; empty = none was found (a warning says so)
+  std::optional<NanoDollars> stakes;    ///< cost of one unacceptable answer, for expected_cost
+};
+
+/// All fields that are given must match; a field matches any of its values.
+struct Policy {
+  std::string name;                                      ///< as given, else "policies[N]"
+  std::map<std::string, std::vector<std::string>> when;  ///< user, team, feature, … → values
+  std::string min_tier;                                  ///< empty = none
+  std::string max_tier;                                  ///< empty = none
+  std::string sensitivity;                               ///< empty = none
+  std::vector<std::string> verify;
+};
+
+struct Verify {
+  std::vector<std::string> defaults;
+  StreamMode stream = StreamMode::kWindow;
+};
+
+struct Ledger {
+  std::filesystem::path path;
+  std::int64_t learning_max_bytes = 0;
+  double learning_sample = 0;  ///< share of unlabelled exchanges whose features are kept
+  std::size_t queue = 0;       ///< exchanges that may wait for the writer
+};
+
+struct Log {
+  std::string level;  ///< trace, debug, info, warn, error
+  bool json = true;
+};
+
+/// A validated configuration. Immutable: a reload makes a new one and swaps the pointer. Names in
+/// it refer to things that exist.
+struct Config {
+  std::string version;  ///< 16 hex digits; differs when text, environment or catalogue differ
+  bool production = false;
+  Listen listen;
+  Limits limits;
+  std::vector<Provider> providers;
+  std::vector<Model> models;
+  std::vector<Tier> tiers;  ///< cheapest first, never empty
+  Routing routing;
+  std::vector<Policy> policies;
+  std::map<std::string, std::vector<std::string>> sensitivity;  ///< class → providers
+  Verify verify;
+  Ledger ledger;
+  Log log;
+  std::string baseline;  ///< model that savings are measured against
+
+  const Provider* FindProvider(std::string_view name) const;
+  /// By name or alias.
+  const Model* FindModel(std::string_view name) const;
+  /// -1 when there is none.
+  int TierIndex(std::string_view name) const;
+};
+
+using Snapshot = std::shared_ptr<const Config>;
+
+}  // namespace triage::config

@@ -1,0 +1,12 @@
+# Writes a source file that holds the texts of config/ as raw string literals.
+file(READ ${SOURCE_DIR}/catalogue.yaml catalogue)
+file(READ ${SOURCE_DIR}/examples/start-simple.yaml start_simple)
+file(READ ${SOURCE_DIR}/examples/three-tier.yaml three_tier)
+set(text "#include \"config/catalogue.h\"\n#include \"config/summary.h\"\n\nnamespace triage::config {\n\n")
+string(APPEND text "std::string_view BuiltInCatalogue() {\n  return R\"EMBEDDED(")
+string(APPEND text "${catalogue}" ")EMBEDDED\";\n}\n\n")
+string(APPEND text "std::string_view BuiltInExample(std::string_view name) {\n")
+string(APPEND text "  if (name == \"start-simple\") return R\"EMBEDDED(" "${start_simple}" ")EMBEDDED\";\n")
+string(APPEND text "  if (name == \"three-tier\") return R\"EMBEDDED(" "${three_tier}" ")EMBEDDED\";\n")
+string(APPEND text "  return {};\n}\n\n}  // namespace triage::config\n")
+file(WRITE ${OUTPUT} "${text}")

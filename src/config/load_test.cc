@@ -1,0 +1,269 @@
+#include "config/load.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "config/summary.h"
+
+namespace triage::config {
+namespace {
+
+namespace fs = std::filesystem;
+using Variables = std::map<std::string, std::string, std::less<>>;
+
+EnvLookup Lookup(Variables variables) {
+  return [variables = std::move(variables)](std::string_view name) -> std::optional<std::string> {
+    auto found = variables.find(name);
+    if (found == variables.end()) return std::nullopt;
+    return found->second;
+  };
+}
+
+std::string AllProblems(const LoadResult& result) {
+  std::string all;
+  for (const Problem& problem : result.problems) all += ToString(problem) + "\n";
+  return all;
+}
+
+// Providers, models and tiers that are fine; `more` comes in front.
+std::string Fine(std::string_view more = "") {
+  return std::string(more) +
+         "providers:\n"
+         "  p: {base_url: 'http://127.0.0.1:1/v1/', api_key: ${KEY}}\n"
+         "models:\n"
+         "  small: {provider: p, model: llama-3.1-8b, aliases: [tiny, 'p/small']}\n"
+         "  large: {provider: p, model: own, context: 1000, prices: {input: 0.1, output: 2}}\n"
+         "tiers:\n"
+         "  - {name: fast, chain: [small, 'tier:top']}\n"
+         "  - {name: top, chain: large}\n";
+}
+
+LoadResult ParseText(std::string_view text, Variables variables = {{"KEY", "k"}}) {
+  return Parse(text, "t.yaml", Lookup(std::move(variables)), "/conf");
+}
+
+TEST(Load, AMinimalFileHasAllDefaults) {
+  LoadResult result = ParseText(Fine());
+  ASSERT_TRUE(result.ok()) << AllProblems(result);
+  const Config& config = *result.config;
+  EXPECT_EQ(config.listen.http, (Address{"127.0.0.1", 8080}));
+  EXPECT_FALSE(config.listen.admin);
+  EXPECT_EQ(config.limits.max_body, 32U << 20);
+  EXPECT_EQ(config.limits.max_attempts, 5);
+  EXPECT_EQ(config.limits.deadline, std::chrono::minutes(10));
+  EXPECT_EQ(config.routing.rule, Rule::kThresholds);
+  EXPECT_EQ(config.routing.keep_quality, 0.95);
+  EXPECT_EQ(config.routing.band, 0.05);
+  EXPECT_EQ(config.ledger.path, "/conf/triage.db");
+  EXPECT_EQ(config.ledger.learning_max_bytes, std::int64_t{1} << 30);
+  EXPECT_EQ(config.log.level, "info");
+  EXPECT_TRUE(config.log.json);
+  EXPECT_EQ(config.verify.stream, StreamMode::kWindow);
+  EXPECT_EQ(config.baseline, "large");
+  EXPECT_EQ(config.providers.at(0).timeouts.connect, milliseconds(2000));
+  EXPECT_TRUE(config.providers.at(0).verify_tls);
+}
+
+TEST(Load, ProvidersModelsAndTiersAreAsWritten) {
+  LoadResult result = ParseText(Fine());
+  ASSERT_TRUE(result.ok()) << AllProblems(result);
+  const Config& config = *result.config;
+  EXPECT_EQ(config.providers.at(0).base_url, "http://127.0.0.1:1/v1");
+  EXPECT_EQ(config.providers.at(0).api_key.Reveal(), "k");
+  const Model* small = config.FindModel("p/small");
+  ASSERT_NE(small, nullptr);
+  EXPECT_EQ(small->name, "small");
+  EXPECT_EQ(small->context, 131072);  // from the catalogue
+  EXPECT_TRUE(small->capabilities.tools);
+  EXPECT_EQ(small->prices->as_of, "2024-07-23");
+  const Model* large = config.FindModel("large");
+  ASSERT_NE(large, nullptr);
+  EXPECT_EQ(large->context, 1000);
+  EXPECT_FALSE(large->capabilities.tools);
+  EXPECT_EQ(large->prices->input.nano_dollars, 100'000'000);
+  EXPECT_EQ(large->prices->source, "configuration");
+  ASSERT_EQ(config.tiers.size(), 2U);
+  EXPECT_EQ(config.tiers[0].chain, (std::vector<std::string>{"small", "large"}));
+  EXPECT_EQ(config.tiers[1].chain, (std::vector<std::string>{"large"}));
+  EXPECT_EQ(config.TierIndex("top"), 1);
+  EXPECT_EQ(config.TierIndex("none"), -1);
+  EXPECT_EQ(config.FindModel("none"), nullptr);
+  EXPECT_EQ(config.FindProvider("none"), nullptr);
+}
+
+TEST(Load, PricesOfTheFileAreExactAndWinOverTheCatalogue) {
+  LoadResult result = ParseText(
+      "providers: {p: {base_url: 'http://a'}}\n"
+      "models: {m: {provider: p, model: gpt-4o-2024-08-06, prices: {input: 0.000000001, output: "
+      "1000000, cache_read: 0}}}\n"
+      "tiers: [{name: only, chain: m}]\n");
+  ASSERT_TRUE(result.ok()) << AllProblems(result);
+  const Prices& prices = *result.config->models.at(0).prices;
+  EXPECT_EQ(prices.input.nano_dollars, 1);
+  EXPECT_EQ(prices.output.nano_dollars, 1'000'000'000'000'000);
+  EXPECT_EQ(prices.cache_read.nano_dollars, 0);
+  EXPECT_EQ(prices.cache_write_1h.nano_dollars, 1);
+  EXPECT_EQ(prices.reasoning, prices.output);
+}
+
+TEST(Load, PoliciesTakeScalarsAndLists) {
+  LoadResult result = ParseText(Fine(
+      "policies:\n"
+      "  - {when: {user: ceo, impact: [high, critical]}, min_tier: top, sensitivity: internal}\n"
+      "  - {name: bulk, when: {feature: bulk}, max_tier: fast, verify: basic}\n"
+      "sensitivity: {internal: p}\n"));
+  ASSERT_TRUE(result.ok()) << AllProblems(result);
+  const auto& policies = result.config->policies;
+  ASSERT_EQ(policies.size(), 2U);
+  EXPECT_EQ(policies[0].name, "policies[0]");
+  EXPECT_EQ(policies[0].when.at("user"), (std::vector<std::string>{"ceo"}));
+  EXPECT_EQ(policies[0].when.at("impact"), (std::vector<std::string>{"high", "critical"}));
+  EXPECT_EQ(policies[0].min_tier, "top");
+  EXPECT_EQ(policies[1].name, "bulk");
+  EXPECT_EQ(policies[1].verify, (std::vector<std::string>{"basic"}));
+  EXPECT_EQ(result.config->sensitivity.at("internal"), (std::vector<std::string>{"p"}));
+}
+
+TEST(Load, RoutingTakesThresholdsOrShares) {
+  LoadResult given = ParseText(Fine("routing: {thresholds: [0.4], band: 0, stakes: 0.05}\n"));
+  ASSERT_TRUE(given.ok()) << AllProblems(given);
+  EXPECT_EQ(given.config->routing.thresholds, (std::vector<double>{0.4}));
+  EXPECT_EQ(given.config->routing.band, 0);
+  EXPECT_EQ(given.config->routing.stakes, NanoDollars(50'000'000));
+  LoadResult share = ParseText(Fine("routing: {rule: expected_cost, share: {top: 0.05}}\n"));
+  ASSERT_TRUE(share.ok()) << AllProblems(share);
+  EXPECT_EQ(share.config->routing.rule, Rule::kExpectedCost);
+  EXPECT_EQ(share.config->routing.share.at("top"), 0.05);
+}
+
+TEST(Load, EnvironmentValuesCannotBecomeYaml) {
+  LoadResult result = ParseText(Fine(), {{"KEY", "x}\nproduction: true\n${HOME} #"}});
+  // The line break makes it an impossible header value; nothing of it was parsed.
+  EXPECT_FALSE(result.ok());
+  EXPECT_EQ(AllProblems(result).find("production"), std::string::npos);
+  result = ParseText(Fine(), {{"KEY", "a: b, [c] }${KEY}"}});
+  ASSERT_TRUE(result.ok()) << AllProblems(result);
+  EXPECT_EQ(result.config->providers.at(0).api_key.Reveal(), "a: b, [c] }${KEY}");
+}
+
+TEST(Load, DefaultsStandForUnsetAndEmptyVariables) {
+  std::string text = Fine(
+      "listen: {http: '${HOST:-127.0.0.1}:${PORT:-0}', threads: ${THREADS:-3}}\n"
+      "ledger: {path: a$b-$${c}.db}\n");
+  LoadResult result = ParseText(text, {{"KEY", "k"}, {"HOST", ""}, {"PORT", "99"}});
+  ASSERT_TRUE(result.ok()) << AllProblems(result);
+  EXPECT_EQ(result.config->listen.http, (Address{"127.0.0.1", 99}));
+  EXPECT_EQ(result.config->listen.threads, 3U);
+  EXPECT_EQ(result.config->ledger.path, "/conf/a$b-${c}.db");
+}
+
+TEST(Load, TheVersionFollowsTextAndEnvironmentButNotSecrets) {
+  std::string text = Fine("listen: {threads: ${THREADS:-1}}\n");
+  auto version = [&](const Variables& variables) {
+    return ParseText(text, variables).config->version;
+  };
+  std::string first = version({{"KEY", "k"}});
+  EXPECT_EQ(first.size(), 16U);
+  EXPECT_EQ(first, version({{"KEY", "other"}}));
+  EXPECT_NE(first, version({{"KEY", "k"}, {"THREADS", "2"}}));
+  EXPECT_NE(first, ParseText(text + "# more\n").config->version);
+}
+
+TEST(Load, AliasesOfYamlWorkAndCannotExplode) {
+  std::string text = Fine("listen: {http: &a 'h:1', admin: 'h:2'}\n");
+  EXPECT_TRUE(ParseText(text).ok());
+  std::string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
+  for (int i = 1; i < 9; ++i) {
+    std::string prev = "*a" + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + prev;
+    for (int j = 0; j < 9; ++j) bomb += "," + prev;
+    bomb += "]\n";
+  }
+  LoadResult result = ParseText(bomb);
+  EXPECT_FALSE(result.ok());
+  EXPECT_NE(AllProblems(result).find("more than 100000 values"), std::string::npos);
+  EXPECT_FALSE(ParseText(std::string(20'000, '[')).ok());
+  EXPECT_FALSE(ParseText("a: &x [*x]\n").ok());
+}
+
+TEST(Load, StrangeFilesAreProblemsNotCrashes) {
+  for (std::string_view text :
+       {"", "\n", "# nothing", "---\n", "- a\n", "text", "~", "{", "a: b: c", "\xff\xfe",
+        "? [a]\n: b\n", "a: 1\n---\nb: 2\n", "%YAML 9.9\n---\n", "x: !!binary aGk=\n",
+        "\"unterminated", "a: *nowhere\n", "\t- x"}) {
+    LoadResult result = ParseText(text);
+    EXPECT_FALSE(result.ok()) << text;
+    EXPECT_FALSE(result.problems.empty()) << text;
+  }
+  EXPECT_FALSE(ParseText(std::string("a: b\0c", 6)).ok());
+  EXPECT_FALSE(ParseText(std::string(5 << 20, '#')).ok());
+}
+
+TEST(Load, AMissingFileIsOneProblem) {
+  LoadResult result = Load("/nowhere/triage.yaml");
+  ASSERT_EQ(result.problems.size(), 1U);
+  EXPECT_EQ(
+      ToString(result.problems[0]).find("/nowhere/triage.yaml: error: cannot read it: No such"),
+      0U);
+  EXPECT_FALSE(Load(TRIAGE_SOURCE_DIR).ok());
+}
+
+TEST(Load, TheShippedRouterIsFoundBesideTheFile) {
+  LoadResult none = ParseText(Fine());
+  fs::path folder = fs::temp_directory_path() / ("triage-config-" + std::to_string(::getpid()));
+  fs::create_directories(folder / "models");
+  std::fclose(std::fopen((folder / "models/default.triage").c_str(), "w"));
+  EnvLookup env = Lookup({{"KEY", "k"}});
+  LoadResult beside = Parse(Fine(), "t.yaml", env, folder);
+  ASSERT_TRUE(beside.ok());
+  EXPECT_EQ(beside.config->routing.router, folder / "models/default.triage");
+  LoadResult home =
+      Parse(Fine(), "t.yaml", Lookup({{"KEY", "k"}, {"TRIAGE_HOME", folder.string()}}), "/conf");
+  ASSERT_TRUE(home.ok());
+  EXPECT_EQ(home.config->routing.router, folder / "models/default.triage");
+  LoadResult given =
+      Parse(Fine("routing: {router: models/default.triage}\n"), "t.yaml", env, folder);
+  ASSERT_TRUE(given.ok());
+  EXPECT_EQ(given.config->routing.router, folder / "models/default.triage");
+  fs::remove_all(folder);
+}
+
+TEST(Load, ExamplesLoadWithoutProblems) {
+  Variables keys = {{"OPENAI_API_KEY", "a"},
+                    {"GROQ_API_KEY", "b"},
+                    {"TOGETHER_API_KEY", "c"},
+                    {"ANTHROPIC_API_KEY", "d"}};
+  for (std::string_view name : {"start-simple", "three-tier"}) {
+    LoadResult result = Parse(BuiltInExample(name), name, Lookup(keys), "/conf");
+    ASSERT_TRUE(result.ok()) << AllProblems(result);
+    for (const Problem& problem : result.problems) {
+      // Whether the shipped router lies near the test program is not the example's business.
+      EXPECT_EQ(problem.path, "routing.router") << ToString(problem);
+    }
+    for (const Model& model : result.config->models) {
+      EXPECT_TRUE(model.prices.has_value()) << model.name;
+      EXPECT_GT(model.context, 0) << model.name;
+    }
+    EXPECT_FALSE(Parse(BuiltInExample(name), name, Lookup({}), "/conf").ok());
+  }
+  EXPECT_EQ(BuiltInExample("none"), "");
+}
+
+TEST(Load, TheSummaryShowsTiersAndPricesButNoSecret) {
+  LoadResult result = ParseText(Fine(), {{"KEY", "sk-secret"}});
+  ASSERT_TRUE(result.ok());
+  std::string summary = Summary(*result.config);
+  EXPECT_NE(summary.find("small"), std::string::npos) << summary;
+  EXPECT_NE(summary.find("0.10 / 2.00 (configuration)"), std::string::npos) << summary;
+  EXPECT_NE(summary.find("0.18 / 0.18 (catalogue, 2024-07-23)"), std::string::npos) << summary;
+  EXPECT_EQ(summary.find("sk-secret"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace triage::config

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/problem.h"
+#include "config/yaml_tree.h"
+
+namespace triage::config {
+
+enum class Type : std::uint8_t {
+  kMap,       ///< known keys, each with a line of its own in the table
+  kNamedMap,  ///< names chosen by the user; the table's path goes on with `.*`
+  kMapList,   ///< list of maps; the table's path goes on with `[]`
+  kText,
+  kSecret,
+  kName,
+  kChoice,
+  kUrl,
+  kAddress,
+  kPath,
+  kBool,
+  kInteger,
+  kNumber,
+  kSize,
+  kDuration,
+  kPrice,
+  kDate,
+  // Lists of scalars; one scalar stands for a list of one.
+  kTextList,
+  kChoiceList,
+  kNumberList,
+};
+
+/// One key that a file may have: the source of validation, of the reference and of defaults.
+struct Key {
+  std::string_view path = {};  ///< e.g. providers.*.base_url, tiers[].chain
+  Type type = Type::kText;
+  std::string_view fallback = {};  ///< default as it would be written; empty = none
+  bool required = false;           ///< where its parent is present
+  std::string_view choices = {};   ///< "a|b|c"
+  double low = 0;                  ///< range of kInteger, kNumber
+  double high = 0;                 ///< 0 = no upper end
+  std::string_view about = {};     ///< one sentence for the reference
+};
+
+/// Keys of triage.yaml and of the catalogue.
+std::span<const Key> ConfigSchema();
+std::span<const Key> CatalogueSchema();
+
+/// Puts environment variables into every scalar, then reports unknown keys, wrong shapes, missing
+/// required keys and scalars that are not of their type. Nodes that were reported become null, so
+/// that nobody reports them again. Gives the substituted texts that are not secrets, for the
+/// version hash.
+class Environment;
+std::string CheckShape(Node& root, std::span<const Key> schema, const Environment& environment,
+                       Problems& problems);
+
+/// What may stand at a key, in words: "a duration such as 100ms, 60s, 5m".
+std::string Expected(const Key& key);
+
+/// All keys as a Markdown table: docs/configuration.md holds exactly this.
+std::string ReferenceMarkdown();
+
+}  // namespace triage::config

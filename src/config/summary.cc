@@ -1,0 +1,105 @@
+#include "config/summary.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace triage::config {
+
+namespace {
+
+std::string Show(const Address& address) {
+  bool v6 = address.host.find(':') != std::string::npos;
+  return fmt::format(fmt::runtime(v6 ? "[{}]:{}" : "{}:{}"), address.host, address.port);
+}
+
+std::string ShowContext(std::int64_t tokens) {
+  if (tokens == 0) return "unknown";
+  if (tokens >= 1000) return fmt::format("{}k", tokens / 1000);
+  return fmt::format("{}", tokens);
+}
+
+std::string ThresholdSource(const Routing& routing) {
+  std::vector<std::string> parts;
+  if (!routing.thresholds.empty()) {
+    for (double value : routing.thresholds) parts.push_back(fmt::format("{:g}", value));
+    return "thresholds " + Join(parts);
+  }
+  if (!routing.share.empty()) {
+    for (const auto& [tier, share] : routing.share) {
+      parts.push_back(fmt::format("{} at most {:g}", tier, share));
+    }
+    return "share " + Join(parts);
+  }
+  return fmt::format("keep {:g} of the best tier's quality", routing.keep_quality);
+}
+
+// One line of a table: columns padded to the widest of all lines.
+struct Row {
+  std::string tier, model, upstream, context, prices;
+};
+
+std::string Table(const std::vector<Row>& rows) {
+  auto widest = [&](std::string Row::* column) {
+    std::size_t width = 0;
+    for (const Row& row : rows) width = std::max(width, (row.*column).size());
+    return width;
+  };
+  std::size_t tier = widest(&Row::tier), model = widest(&Row::model);
+  std::size_t upstream = widest(&Row::upstream), context = widest(&Row::context);
+  std::string text;
+  for (const Row& row : rows) {
+    text += fmt::format("  {:<{}}  {:<{}}  {:<{}}  {:>{}}  {}\n", row.tier, tier, row.model, model,
+                        row.upstream, upstream, row.context, context, row.prices);
+  }
+  return text;
+}
+
+std::vector<Row> TierRows(const Config& config) {
+  std::vector<Row> rows = {
+      {"tier", "model", "provider / its model", "context", "USD per 1M in / out"}};
+  for (const Tier& tier : config.tiers) {
+    std::string name = tier.name;
+    for (const std::string& member : tier.chain) {
+      const Model& model = *config.FindModel(member);
+      std::string prices = "unknown";
+      if (model.prices) {
+        prices = FormatPrice(model.prices->input) + " / " + FormatPrice(model.prices->output);
+        prices += model.prices->as_of.empty() ? " (configuration)"
+                                              : " (catalogue, " + model.prices->as_of + ")";
+      }
+      rows.push_back({name, model.name, model.provider + " / " + model.model,
+                      ShowContext(model.context), prices});
+      name.clear();
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::string FormatPrice(PricePerMillion price) {
+  return FormatUsd(NanoDollars(price.nano_dollars));
+}
+
+std::string Summary(const Config& config) {
+  std::string text =
+      fmt::format("configuration {}{}\n", config.version, config.production ? ", production" : "");
+  text +=
+      fmt::format("listen      {}{}", Show(config.listen.http), config.listen.tls ? " (TLS)" : "");
+  text += config.listen.admin ? ", admin " + Show(*config.listen.admin) + "\n"
+                              : ", no admin listener\n";
+  text += Table(TierRows(config));
+  const Routing& routing = config.routing;
+  text += fmt::format("routing     {}; {}; band ±{:g}; router {}\n", Name(routing.rule),
+                      ThresholdSource(routing), routing.band,
+                      routing.router.empty() ? "none" : routing.router.string());
+  text += fmt::format("policies    {}\n", config.policies.size());
+  text += fmt::format("baseline    {}\n", config.baseline);
+  text += fmt::format("ledger      {}\n", config.ledger.path.string());
+  return text;
+}
+
+}  // namespace triage::config
