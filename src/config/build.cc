@@ -76,6 +76,11 @@ void WarnOfPlainSecret(const BuildContext& context, const Node& node, const std:
                            "a reference such as ${NAME}");
 }
 
+bool IsPlainAndRemote(std::string_view url) {
+  return url.starts_with("http://") && !url.starts_with("http://127.") &&
+         !url.starts_with("http://localhost") && !url.starts_with("http://[::1]");
+}
+
 void ReadHeaders(BuildContext& context, const Node* headers, const std::string& path,
                  Provider& provider) {
   if (headers == nullptr) return;
@@ -177,7 +182,7 @@ void BuildProviders(BuildContext& context) {
     if (const Node* key = section.section().Get("api_key")) {
       WarnOfPlainSecret(context, *key, path + ".api_key");
       provider.api_key = Secret(key->text);
-      if (provider.base_url.starts_with("http://") && context.config.production) {
+      if (context.config.production && IsPlainAndRemote(provider.base_url)) {
         context.problems.Warning(key->at, path + ".api_key",
                                  "the key is sent without encryption, because base_url is http://");
       }

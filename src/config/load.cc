@@ -64,9 +64,11 @@ LoadedCatalogue LoadCatalogue(const Node& root, const fs::path& base_dir, const 
     if (!text) {
       problems.Error(given->at, "catalogue",
                      fmt::format("'{}': {}", given->raw, text.error().message));
-      return loaded;
+      // So that the models are not all reported as unknown, too.
+      loaded.text = BuiltInCatalogue();
+    } else {
+      loaded.text = std::move(*text);
     }
-    loaded.text = std::move(*text);
     // A path from the environment is a value that messages must not show.
     name = given->from_env ? given->raw : path.string();
   } else {

@@ -210,8 +210,9 @@ constexpr auto kConfigKeys = std::to_array<Key>({
               "`keep_quality`."},
     {.path = "routing.share",
      .type = kNamedMap,
-     .about = "Thresholds by share of traffic. Not tuned by this version: a warning, and `keep_quality` "
-              "decides."},
+     .about =
+         "Thresholds by share of traffic. Not tuned by this version: a warning, and `keep_quality` "
+         "decides."},
     {.path = "routing.share.*",
      .type = kNumber,
      .high = 1,
