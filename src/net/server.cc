@@ -17,6 +17,41 @@ namespace triage::net {
 
 using boost::asio::ip::tcp;
 
+namespace {
+
+Result<void> Open(tcp::acceptor& acceptor, const std::string& host, std::uint16_t port,
+                  bool reuse_port) {
+  auto fail = [&](const std::string& why) {
+    return Error{.code = ErrorCode::kIo,
+                 .message = "cannot listen on " + host + ":" + std::to_string(port) + ": " + why};
+  };
+  boost::system::error_code error;
+  const auto address =
+      boost::asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
+  if (error) return fail("not an IP address");
+  const tcp::endpoint endpoint(address, port);
+  acceptor.open(endpoint.protocol(), error);
+  if (error) return fail(error.message());
+  int on = 1;
+  ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (reuse_port) ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+  acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(4096, error);
+  if (!error) acceptor.native_non_blocking(true, error);
+  if (!error) return {};
+  boost::system::error_code ignored;
+  acceptor.close(ignored);
+  return fail(error.message());
+}
+
+}  // namespace
+
+Result<void> CheckPortFree(const std::string& host, std::uint16_t port) {
+  boost::asio::io_context context;
+  tcp::acceptor acceptor(context);
+  return Open(acceptor, host, port, false);
+}
+
 /// Listener and owner of the sessions.
 class Server::State final : public SessionOwner {
  public:
@@ -35,31 +70,10 @@ class Server::State final : public SessionOwner {
   }
 
   Result<std::uint16_t> Listen() {
-    const std::string host = options_.host == "localhost" ? "127.0.0.1" : options_.host;
-    boost::system::error_code error;
-    const auto address = boost::asio::ip::make_address(host, error);
-    auto fail = [&](const char* what) {
-      return Error{.code = ErrorCode::kIo,
-                   .message = "cannot listen on " + options_.host + ":" +
-                              std::to_string(options_.port) + ": " + what};
-    };
-    if (error) return fail("not an IP address");
-    const tcp::endpoint endpoint(address, options_.port);
-    acceptor_.open(endpoint.protocol(), error);
-    if (error) return fail(error.message().c_str());
-    int on = 1;
-    ::setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (options_.reuse_port)
-      ::setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-    acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(4096, error);
-    if (!error) acceptor_.native_non_blocking(true, error);
-    if (error) {
-      boost::system::error_code ignored;
-      acceptor_.close(ignored);
-      return fail(error.message().c_str());
-    }
-    const std::uint16_t port = acceptor_.local_endpoint(error).port();
+    Result<void> opened = Open(acceptor_, options_.host, options_.port, options_.reuse_port);
+    if (!opened) return std::move(opened).error();
+    boost::system::error_code ignored;
+    const std::uint16_t port = acceptor_.local_endpoint(ignored).port();
     WaitForConnections();
     return port;
   }

@@ -73,6 +73,10 @@ struct ServerStats {
   std::uint64_t protocol_errors = 0;
 };
 
+/// Whether `port` can be listened on by this process alone, which SO_REUSEPORT would hide. Error
+/// kIo as of Listen.
+Result<void> CheckPortFree(const std::string& host, std::uint16_t port);
+
 /// An HTTP/1.1 server on one loop: keep-alive, safe with pipelined requests (answered one after the
 /// other, in order), strict grammar (RFC 9112; no obs-fold, no bare LF, no conflicting lengths).
 /// All calls on the loop's thread.

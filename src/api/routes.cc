@@ -1,0 +1,105 @@
+#include "api/routes.h"
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "api/chat.h"
+#include "api/error_response.h"
+#include "base/text.h"
+#include "observe/metrics.h"
+#include "wire/json.h"
+#include "wire/openai_errors.h"
+
+namespace triage::api {
+namespace {
+
+constexpr net::Header kJson{"Content-Type", "application/json"};
+
+Task<void> SendText(net::ResponseWriter& writer, int status, net::Header type, std::string body) {
+  const std::array<net::Header, 1> headers{type};
+  // The client's departure needs no answer here: nothing was begun for it.
+  [[maybe_unused]] const Result<void> sent = co_await writer.Send(status, headers, body);
+}
+
+/// `auto`, the tiers and the configured models, as a client may name them.
+std::vector<wire::ListedModel> ListedModels(const pipeline::Snapshot& snapshot) {
+  std::vector<wire::ListedModel> models;
+  models.push_back({.id = "auto", .owned_by = "triage"});
+  for (const decide::TierOption& tier : snapshot.options.tiers) {
+    models.push_back({.id = "tier:" + tier.name, .owned_by = "triage"});
+  }
+  for (const decide::ModelOption& model : snapshot.options.models) {
+    models.push_back({.id = model.name, .owned_by = model.provider});
+  }
+  return models;
+}
+
+std::string ReadinessBody(const Operations::Readiness& readiness) {
+  std::string body =
+      readiness.ready ? R"({"status":"ready","details":[)" : R"({"status":"not ready","details":[)";
+  for (const std::string& detail : readiness.details) {
+    if (&detail != readiness.details.data()) body.push_back(',');
+    wire::AppendJsonString(body, detail);
+  }
+  return body + "]}\n";
+}
+
+Error NoRoute(const net::HttpRequest& request) {
+  return Error{.code = ErrorCode::kNotFound,
+               .message = "no such route: " + std::string(request.method) + " " +
+                          std::string(request.path())};
+}
+
+}  // namespace
+
+Task<void> Routes::Handle(const net::HttpRequest& request, net::ResponseWriter& writer) {
+  const std::string_view path = request.path();
+  if (listener_ == Listener::kHttp && path == "/v1/chat/completions" && request.method == "POST") {
+    // First and alone, because it is what nearly every request asks for.
+    co_await ServeChat(worker_, request, writer);
+    co_return;
+  }
+  co_await Respond(request, writer);
+}
+
+Task<void> Routes::Respond(const net::HttpRequest& request, net::ResponseWriter& writer) {
+  const std::string_view path = request.path();
+  const bool reading = request.method == "GET" || request.method == "HEAD";
+  if (path == "/healthz" && reading) {
+    co_await SendText(writer, 200, kJson, "{\"status\":\"ok\"}\n");
+    co_return;
+  }
+  if (path == "/readyz" && reading) {
+    const Operations::Readiness readiness = operations_.Ready();
+    std::string body = ReadinessBody(readiness);
+    co_await SendText(writer, readiness.ready ? 200 : 503, kJson, std::move(body));
+    co_return;
+  }
+  if (path == "/metrics" && reading) {
+    std::string text = operations_.Metrics();
+    co_await SendText(writer, 200, {"Content-Type", observe::Registry::kContentType},
+                      std::move(text));
+    co_return;
+  }
+  if (listener_ == Listener::kHttp && path == "/v1/models" && reading) {
+    std::string body = wire::ModelsBody(ListedModels(*worker_.bound->snapshot));
+    co_await SendText(writer, 200, kJson, std::move(body));
+    co_return;
+  }
+  if (listener_ == Listener::kAdmin && path == "/admin/reload" && request.method == "POST") {
+    const Result<std::string> version = co_await operations_.Reload();
+    if (!version) {
+      [[maybe_unused]] const Result<void> sent = co_await SendError(writer, version.error());
+      co_return;
+    }
+    std::string body = R"({"config_version":)";
+    wire::AppendJsonString(body, *version);
+    co_await SendText(writer, 200, kJson, body + "}\n");
+    co_return;
+  }
+  const Error error = NoRoute(request);
+  [[maybe_unused]] const Result<void> sent = co_await SendError(writer, error);
+}
+
+}  // namespace triage::api

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+#include "api/operations.h"
+#include "net/server.h"
+#include "pipeline/worker.h"
+
+namespace triage::api {
+
+/// Which listener a handler serves.
+enum class Listener : std::uint8_t {
+  kHttp,   ///< clients: the API, health, metrics
+  kAdmin,  ///< operators: reload, health, metrics
+};
+
+/// Finds the route of each request of one I/O thread. What it is given outlives it.
+class Routes final : public net::Handler {
+ public:
+  Routes(pipeline::Worker& worker, Operations& operations, Listener listener)
+      : worker_(worker), operations_(operations), listener_(listener) {}
+
+  Task<void> Handle(const net::HttpRequest& request, net::ResponseWriter& writer) override;
+
+ private:
+  Task<void> Respond(const net::HttpRequest& request, net::ResponseWriter& writer);
+
+  pipeline::Worker& worker_;
+  Operations& operations_;
+  Listener listener_;
+};
+
+}  // namespace triage::api

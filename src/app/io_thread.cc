@@ -1,0 +1,116 @@
+#include "app/io_thread.h"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "observe/log.h"
+#include "providers/openai.h"
+
+namespace triage::app {
+namespace {
+
+struct ThreadProviders {
+  std::map<std::string, std::unique_ptr<net::Client>> clients;  // by provider
+  std::map<std::string, std::unique_ptr<llm::Provider>> providers;
+};
+
+}  // namespace
+
+std::shared_ptr<const pipeline::Bound> Bind(net::Loop& loop,
+                                            std::shared_ptr<const pipeline::Snapshot> snapshot) {
+  auto owned = std::make_shared<ThreadProviders>();
+  for (const config::Provider& provider : snapshot->config->providers) {
+    auto client = std::make_unique<net::Client>(
+        loop, net::ClientOptions{.max_idle_connections = provider.max_idle_connections,
+                                 .ca_file = provider.ca_file.string(),
+                                 .verify_tls = provider.verify_tls});
+    providers::OpenAiOptions options;
+    // The configuration has checked the URL already.
+    options.origin = *net::Origin::Parse(provider.base_url);
+    options.api_key = provider.api_key.Reveal();
+    for (const config::ExtraHeader& header : provider.headers) {
+      options.headers.emplace_back(header.name, header.value.Reveal());
+    }
+    owned->providers[provider.name] =
+        std::make_unique<providers::OpenAiProvider>(*client, std::move(options));
+    owned->clients[provider.name] = std::move(client);
+  }
+  auto bound = std::make_shared<pipeline::Bound>();
+  for (const decide::ModelOption& model : snapshot->options.models) {
+    bound->providers.push_back(owned->providers.at(model.provider).get());
+  }
+  bound->snapshot = std::move(snapshot);
+  bound->owner = std::move(owned);
+  return bound;
+}
+
+IoThread::IoThread(ledger::Sink& sink, observe::GatewayMetrics& metrics,
+                   std::shared_ptr<const pipeline::Snapshot> snapshot)
+    : worker_{.clock = SystemClock(),
+              .random = Random::FromEntropy(),
+              .sink = sink,
+              .metrics = metrics,
+              .features = {},
+              .bound = Bind(loop_, std::move(snapshot))} {}
+
+IoThread::~IoThread() {
+  Stop();
+}
+
+Result<std::uint16_t> IoThread::ListenHttp(net::ServerOptions options,
+                                           api::Operations& operations) {
+  http_routes_.emplace(worker_, operations, api::Listener::kHttp);
+  http_ = std::make_unique<net::Server>(loop_, std::move(options), *http_routes_);
+  return http_->Listen();
+}
+
+Result<std::uint16_t> IoThread::ListenAdmin(net::ServerOptions options,
+                                            api::Operations& operations) {
+  admin_routes_.emplace(worker_, operations, api::Listener::kAdmin);
+  admin_ = std::make_unique<net::Server>(loop_, std::move(options), *admin_routes_);
+  return admin_->Listen();
+}
+
+void IoThread::Run() {
+  thread_ = std::thread([this] { loop_.Run(); });
+}
+
+void IoThread::Take(std::shared_ptr<const pipeline::Snapshot> snapshot,
+                    std::function<void()> done) {
+  loop_.Post([this, taken = std::move(snapshot), then = std::move(done)]() mutable {
+    worker_.bound = Bind(loop_, std::move(taken));
+    then();
+  });
+}
+
+void IoThread::Drain() {
+  loop_.Post([this] {
+    if (http_) http_->Drain();
+    if (admin_) admin_->Drain();
+  });
+}
+
+void IoThread::CloseAll() {
+  loop_.Post([this] {
+    if (http_) http_->CloseAll();
+    if (admin_) admin_->CloseAll();
+  });
+}
+
+void IoThread::Stop() {
+  if (!thread_.joinable()) return;
+  loop_.Stop();
+  thread_.join();
+  // Servers wait for their sessions, and those for their calls, so they go while everything else
+  // still stands.
+  http_.reset();
+  admin_.reset();
+}
+
+net::ServerStats IoThread::stats() const {
+  return http_ ? http_->stats() : net::ServerStats{};
+}
+
+}  // namespace triage::app

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "api/operations.h"
+#include "api/routes.h"
+#include "net/client.h"
+#include "net/loop.h"
+#include "net/server.h"
+#include "pipeline/worker.h"
+
+namespace triage::app {
+
+/// The providers of one thread under one configuration, with their connections.
+std::shared_ptr<const pipeline::Bound> Bind(net::Loop& loop,
+                                            std::shared_ptr<const pipeline::Snapshot> snapshot);
+
+/// One core's share of the gateway: loop, listeners, connections, scratch. Made and destroyed on
+/// the owner's thread, runs on its own in between.
+class IoThread {
+ public:
+  IoThread(ledger::Sink& sink, observe::GatewayMetrics& metrics,
+           std::shared_ptr<const pipeline::Snapshot> snapshot);
+  ~IoThread();
+  IoThread(const IoThread&) = delete;
+  IoThread& operator=(const IoThread&) = delete;
+
+  /// Before Run: binds a listener. Gives its port.
+  Result<std::uint16_t> ListenHttp(net::ServerOptions options, api::Operations& operations);
+  Result<std::uint16_t> ListenAdmin(net::ServerOptions options, api::Operations& operations);
+
+  void Run();
+
+  // From any thread once it runs:
+  /// Takes another configuration; `done` runs on this loop's thread afterwards.
+  void Take(std::shared_ptr<const pipeline::Snapshot> snapshot, std::function<void()> done);
+  void Drain();
+  void CloseAll();
+  /// Ends the loop and joins.
+  void Stop();
+  net::ServerStats stats() const;
+
+  net::Loop& loop() { return loop_; }
+
+ private:
+  net::Loop loop_;
+  pipeline::Worker worker_;
+  std::optional<api::Routes> http_routes_;
+  std::optional<api::Routes> admin_routes_;
+  std::unique_ptr<net::Server> http_;
+  std::unique_ptr<net::Server> admin_;
+  std::thread thread_;
+};
+
+}  // namespace triage::app

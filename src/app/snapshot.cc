@@ -1,0 +1,173 @@
+#include "app/snapshot.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <string_view>
+
+#include "base/text.h"
+
+namespace triage::app {
+namespace {
+
+int IndexOf(const std::vector<config::Model>& models, std::string_view name) {
+  const auto found = std::find_if(models.begin(), models.end(),
+                                  [&](const config::Model& m) { return m.name == name; });
+  return found == models.end() ? -1 : static_cast<int>(found - models.begin());
+}
+
+decide::Capabilities ToCapabilities(const config::Capabilities& from) {
+  decide::Capabilities to;
+  if (from.tools) to.Add(decide::Capability::kTools);
+  if (from.vision) to.Add(decide::Capability::kVision);
+  if (from.json) to.Add(decide::Capability::kJson);
+  if (from.json_schema) to.Add(decide::Capability::kJsonSchema);
+  if (from.logprobs) to.Add(decide::Capability::kLogprobs);
+  if (from.choices) to.Add(decide::Capability::kSeveralChoices);
+  return to;
+}
+
+prices::ModelPrices ToPrices(const config::Prices& from) {
+  return {.fresh_input = from.input,
+          .cache_read = from.cache_read,
+          .cache_write_5m = from.cache_write_5m,
+          .cache_write_1h = from.cache_write_1h,
+          .output = from.output,
+          .reasoning = from.reasoning};
+}
+
+llm::AttemptLimits ToLimits(const config::Timeouts& from) {
+  return {.connect = from.connect,
+          .first_byte = from.first_byte,
+          .between_bytes = from.between_bytes,
+          .total = from.total};
+}
+
+const std::vector<std::string>& Values(const config::Policy& policy, const char* key) {
+  static const std::vector<std::string> kNone;
+  const auto found = policy.when.find(key);
+  return found == policy.when.end() ? kNone : found->second;
+}
+
+decide::PolicyRule ToRule(const config::Policy& policy, const config::Config& config) {
+  decide::PolicyRule rule;
+  rule.when.user = Values(policy, "user");
+  rule.when.team = Values(policy, "team");
+  rule.when.feature = Values(policy, "feature");
+  rule.when.session = Values(policy, "session");
+  rule.when.query_type = Values(policy, "query_type");
+  for (const std::string& text : Values(policy, "impact")) {
+    if (const auto impact = llm::ParseImpact(text)) rule.when.impact.push_back(*impact);
+  }
+  for (const std::string& text : Values(policy, "error_tolerance")) {
+    if (const auto tolerance = llm::ParseTolerance(text))
+      rule.when.error_tolerance.push_back(*tolerance);
+  }
+  if (!policy.min_tier.empty()) rule.min_tier = config.TierIndex(policy.min_tier);
+  if (!policy.max_tier.empty()) rule.max_tier = config.TierIndex(policy.max_tier);
+  if (!policy.sensitivity.empty()) {
+    const auto at = config.sensitivity.find(policy.sensitivity);
+    rule.sensitivity = static_cast<int>(std::distance(config.sensitivity.begin(), at));
+  }
+  rule.verify = policy.verify;
+  return rule;
+}
+
+/// Which of the router's models speaks for a tier: one that a chain member's name contains, else
+/// the one at the same relative height.
+int RouterHead(const learn::Router& router, const config::Config& config, std::size_t tier) {
+  for (const std::string& member : config.tiers[tier].chain) {
+    const std::string served = ToLowerAscii(config.FindModel(member)->model);
+    for (std::size_t head = 0; head < router.models().size(); ++head) {
+      if (served.find(ToLowerAscii(router.models()[head])) != std::string::npos)
+        return static_cast<int>(head);
+    }
+  }
+  if (config.tiers.size() < 2) return static_cast<int>(router.tiers()) - 1;
+  const double height = static_cast<double>(tier) / static_cast<double>(config.tiers.size() - 1);
+  return static_cast<int>(std::lround(height * static_cast<double>(router.tiers() - 1)));
+}
+
+std::vector<double> Thresholds(const pipeline::Snapshot& snapshot) {
+  const config::Routing& routing = snapshot.config->routing;
+  if (!routing.thresholds.empty()) return routing.thresholds;
+  // Without a router the thresholds are never asked; one half is the field report's.
+  std::vector<double> thresholds(snapshot.options.tiers.size() - 1, 0.5);
+  if (snapshot.router == nullptr) return thresholds;
+  const learn::ThresholdRow& row = snapshot.router->thresholds(routing.keep_quality);
+  const std::size_t top = snapshot.router->tiers() - 1;
+  for (std::size_t i = 0; i < thresholds.size(); ++i) {
+    // A tier below the last that the router knows only as its top is judged as the tier under that.
+    const std::size_t head =
+        std::min(static_cast<std::size_t>(snapshot.tiers[i].router_head), top - 1);
+    thresholds[i] = static_cast<double>(row.threshold[head]);
+  }
+  return thresholds;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot config,
+                                                                observe::Registry& registry) {
+  auto made = std::make_shared<pipeline::Snapshot>();
+  made->config = config;
+  if (!config->routing.router.empty()) {
+    Result<std::shared_ptr<const learn::Router>> router =
+        learn::Router::Load(config->routing.router.string());
+    if (!router) return WithContext(std::move(router).error(), "routing.router");
+    made->router = std::move(*router);
+    made->options.router_version = made->router->version();
+  }
+  made->options.config_version = config->version;
+  for (const config::Model& model : config->models) {
+    decide::ModelOption option{.name = model.name,
+                               .provider = model.provider,
+                               .provider_model = model.model,
+                               .aliases = model.aliases,
+                               .context_window = model.context,
+                               .max_output = model.max_output,
+                               .capabilities = ToCapabilities(model.capabilities)};
+    pipeline::ModelView view;
+    if (model.prices) {
+      option.input = model.prices->input;
+      option.output = model.prices->output;
+      view.prices = ToPrices(*model.prices);
+    }
+    view.limits = ToLimits(config->FindProvider(model.provider)->timeouts);
+    view.metrics =
+        std::make_shared<observe::ModelMetrics>(registry, model.provider, model.name, model.model);
+    made->options.models.push_back(std::move(option));
+    made->models.push_back(std::move(view));
+  }
+  for (std::size_t i = 0; i < config->tiers.size(); ++i) {
+    const config::Tier& tier = config->tiers[i];
+    decide::TierOption option{.name = tier.name};
+    pipeline::TierView view;
+    view.metrics = std::make_shared<observe::TierMetrics>(registry, tier.name);
+    view.cost.resize(config->models.size(), nullptr);
+    for (const std::string& member : tier.chain) {
+      const int index = IndexOf(config->models, member);
+      option.chain.push_back(index);
+      view.cost[static_cast<std::size_t>(index)] = &view.metrics->AddCost(member);
+    }
+    if (made->router != nullptr) view.router_head = RouterHead(*made->router, *config, i);
+    made->options.tiers.push_back(std::move(option));
+    made->tiers.push_back(std::move(view));
+  }
+  for (const auto& [name, providers] : config->sensitivity) {
+    made->options.sensitivity.push_back({.name = name, .providers = providers});
+  }
+  for (const config::Policy& policy : config->policies)
+    made->options.policies.push_back(ToRule(policy, *config));
+  made->options.verify = config->verify.defaults;
+  made->options.rule = config->routing.rule == config::Rule::kExpectedCost
+                           ? decide::Rule::kExpectedCost
+                           : decide::Rule::kThresholds;
+  made->options.band = config->routing.band;
+  if (config->routing.stakes) made->options.stakes.fill(*config->routing.stakes);
+  made->options.baseline_model = IndexOf(config->models, config->baseline);
+  made->options.thresholds = Thresholds(*made);
+  return std::shared_ptr<const pipeline::Snapshot>(std::move(made));
+}
+
+}  // namespace triage::app

@@ -1,0 +1,38 @@
+#include "pipeline/account.h"
+
+namespace triage::pipeline {
+namespace {
+
+Account Estimated(const prices::ModelPrices& prices, std::int64_t input, std::int64_t output) {
+  llm::Usage usage{.fresh_input = input, .output = output};
+  usage.estimated = true;
+  return {.usage = usage, .cost = prices::Cost(prices, usage), .estimated = true};
+}
+
+}  // namespace
+
+Account AccountForFailure(const prices::ModelPrices& prices, const Error& error,
+                          std::int64_t tokens_in) {
+  const bool worked = error.code == ErrorCode::kTimeout || error.code == ErrorCode::kCancelled ||
+                      (error.upstream_status >= 200 && error.upstream_status < 300);
+  if (worked) return Estimated(prices, tokens_in, 0);
+  return {.usage = {}, .cost = NanoDollars(0), .estimated = false};
+}
+
+Account AccountForAnswer(const prices::ModelPrices& prices, const llm::ReplySummary& summary,
+                         std::int64_t tokens_in, std::uint64_t relayed_bytes) {
+  if (summary.usage)
+    return {
+        .usage = summary.usage, .cost = prices::Cost(prices, *summary.usage), .estimated = false};
+  // Framing and JSON around the text make this high rather than low; it is marked as an estimate.
+  return Estimated(prices, tokens_in,
+                   prices::EstimateTokens(static_cast<std::size_t>(relayed_bytes)));
+}
+
+std::optional<NanoDollars> BaselineCost(const prices::ModelPrices& prices,
+                                        const llm::Usage& usage) {
+  const llm::Usage same{.fresh_input = usage.TotalInput(), .output = usage.TotalOutput()};
+  return prices::Cost(prices, same);
+}
+
+}  // namespace triage::pipeline

@@ -1,0 +1,41 @@
+#include "pipeline/deciding.h"
+
+#include <array>
+#include <optional>
+#include <span>
+
+#include "decide/decide.h"
+#include "decide/target.h"
+#include "prices/model_prices.h"
+
+namespace triage::pipeline {
+
+Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Request& request,
+                                       learn::Features& features, const Clock& clock) {
+  const SteadyTime start = clock.Now();
+  constexpr std::size_t kMaxTiers = 64;
+  std::array<double, kMaxTiers> sufficiency{};
+  std::array<std::int64_t, kMaxTiers> expected_output{};
+  const std::size_t tiers = snapshot.options.tiers.size();
+
+  decide::Input input{.request = request};
+  input.tokens_in = prices::EstimateTokens(request.text.size());
+  const bool automatic = request.model == "auto" || request.model == "triage/auto";
+  if (automatic && snapshot.router != nullptr) {
+    features.Extract(request.turns, request.needs, request.context, request.max_output_tokens);
+    const learn::Prediction prediction = snapshot.router->Predict(features);
+    for (std::size_t i = 0; i < tiers; ++i) {
+      const auto head = static_cast<std::size_t>(snapshot.tiers[i].router_head);
+      sufficiency[i] = prediction.sufficiency[head];
+      expected_output[i] = static_cast<std::int64_t>(prediction.output_tokens[head]);
+    }
+    input.sufficiency = std::span(sufficiency).first(tiers);
+    input.expected_output = std::span(expected_output).first(tiers);
+    input.distance = prediction.distance;
+  }
+  Result<decide::Decision> decision = decide::Decide(snapshot.options, input);
+  if (decision) decision->decide_time = clock.Now() - start;
+  return decision;
+}
+
+}  // namespace triage::pipeline

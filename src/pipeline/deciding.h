@@ -1,0 +1,19 @@
+#pragma once
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "decide/decision.h"
+#include "learn/features.h"
+#include "llm/types.h"
+#include "pipeline/snapshot.h"
+
+namespace triage::pipeline {
+
+/// Understands and decides: counts tokens, extracts features, asks the learned router, applies
+/// constraints, rules and band. Pure but for the clock that times it. `features` is the calling
+/// thread's scratch; afterwards it holds this request's features, when the router was asked (the
+/// request did not name a model or tier itself).
+Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Request& request,
+                                       learn::Features& features, const Clock& clock);
+
+}  // namespace triage::pipeline

@@ -1,0 +1,246 @@
+#include "pipeline/exchange.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "pipeline/account.h"
+#include "pipeline/deciding.h"
+
+namespace triage::pipeline {
+namespace {
+
+using std::chrono::microseconds;
+
+microseconds Between(SteadyTime from, SteadyTime to) {
+  return std::chrono::duration_cast<microseconds>(to - from);
+}
+
+observe::Outcome OutcomeOf(const std::optional<Error>& error) {
+  if (!error) return std::nullopt;
+  return error->code;
+}
+
+}  // namespace
+
+Exchange::Exchange(Worker& worker, CancelScope& client_gone)
+    : worker_(worker),
+      bound_(worker.bound),
+      client_gone_(client_gone),
+      start_(worker.clock.Now()),
+      time_(worker.clock.WallNow()),
+      id_(ExchangeId::Make(time_, worker.random)) {}
+
+Exchange::~Exchange() {
+  if (client_gone_.cancelled())
+    Fail(Error{.code = ErrorCode::kCancelled, .message = "the client has gone"});
+  // A reply that is dropped before its end cancels the call; what it has used is booked all the
+  // same.
+  Settle();
+  Record();
+}
+
+const dispatch::Candidate& Exchange::Answering() const {
+  return candidates_[static_cast<std::size_t>(answering_)];
+}
+
+std::string_view Exchange::model() const {
+  return Answering().name;
+}
+
+std::string_view Exchange::tier() const {
+  const int tier = Answering().tier;
+  return tier < 0 ? std::string_view{}
+                  : bound_->snapshot->options.tiers[static_cast<std::size_t>(tier)].name;
+}
+
+bool Exchange::promoted() const {
+  return answering_ >= 0 && !decision_->pinned && Answering().tier != decision_->tier;
+}
+
+void Exchange::PlanCandidates() {
+  const Snapshot& snapshot = *bound_->snapshot;
+  auto add = [&](const std::vector<std::string>& names, int tier) {
+    for (const std::string& name : names) {
+      const int index = snapshot.ModelIndex(name);
+      if (index < 0) continue;
+      const auto at = static_cast<std::size_t>(index);
+      candidates_.push_back({.provider = bound_->providers[at],
+                             .provider_model = snapshot.options.models[at].provider_model,
+                             .name = snapshot.options.models[at].name,
+                             .limits = snapshot.models[at].limits,
+                             .model = index,
+                             .tier = tier});
+    }
+  };
+  add(decision_->chain, decision_->tier);
+  if (decision_->pinned) return;
+  // Higher tiers stand in when the chain is exhausted.
+  for (std::size_t i = 0; i < decision_->tiers.size(); ++i) {
+    if (static_cast<int>(i) != decision_->tier)
+      add(decision_->tiers[i].standby, static_cast<int>(i));
+  }
+}
+
+Task<Result<void>> Exchange::Start() {
+  const Snapshot& snapshot = *bound_->snapshot;
+  Result<decide::Decision> decided =
+      DecideRequest(snapshot, request_, worker_.features, worker_.clock);
+  if (!decided) {
+    Fail(decided.error());
+    co_return std::move(decided).error();
+  }
+  decision_ = std::move(*decided);
+  worker_.metrics.decide_seconds.Record(decision_->decide_time);
+  // Features are this thread's scratch: what the learning store is to keep is copied before
+  // anything is awaited.
+  if (decision_->distance && worker_.random.Uniform() < snapshot.config->ledger.learning_sample) {
+    sampled_ = true;
+    worker_.features.Serialize(features_);
+  }
+  PlanCandidates();
+
+  dispatch::Options options{.max_attempts = snapshot.config->limits.max_attempts};
+  auto deadline = std::chrono::milliseconds(snapshot.config->limits.deadline);
+  if (request_.context.latency)
+    deadline = deadline.count() == 0 ? *request_.context.latency
+                                     : std::min(deadline, *request_.context.latency);
+  if (deadline.count() > 0) options.deadline = start_ + deadline;
+  Result<dispatch::Begun> begun = co_await dispatch::Dispatch(request_, candidates_, options,
+                                                              client_gone_, worker_.clock, traces_);
+  if (!begun) {
+    Fail(begun.error());
+    co_return std::move(begun).error();
+  }
+  reply_ = std::move(begun->reply);
+  answering_ = begun->candidate;
+  co_return Result<void>();
+}
+
+Task<Result<std::string_view>> Exchange::Next() {
+  Result<std::string_view> bytes = co_await reply_->Next();
+  if (bytes) {
+    relayed_ += bytes->size();
+  } else {
+    Fail(bytes.error());
+  }
+  co_return bytes;
+}
+
+void Exchange::DeliverFirstByte() {
+  if (first_byte_.count() == 0) first_byte_ = Between(start_, worker_.clock.Now());
+}
+
+void Exchange::Fail(const Error& error) {
+  if (!error_) error_ = error;
+}
+
+std::optional<NanoDollars> Exchange::cost() {
+  if (reply_ == nullptr || !reply_->summary().complete) return std::nullopt;
+  Settle();
+  if (!cost_known_) return std::nullopt;
+  return cost_;
+}
+
+std::optional<NanoDollars> Exchange::saved() {
+  const std::optional<NanoDollars> spent = cost();
+  if (!spent || !baseline_) return std::nullopt;
+  return *baseline_ - *spent;
+}
+
+/// Closes the account: what each attempt used and cost.
+void Exchange::Settle() {
+  if (settled_ || !decision_) return;
+  settled_ = true;
+  const Snapshot& snapshot = *bound_->snapshot;
+  for (std::size_t i = 0; i < traces_.size(); ++i) {
+    const dispatch::Trace& trace = traces_[i];
+    const dispatch::Candidate& candidate = candidates_[static_cast<std::size_t>(trace.candidate)];
+    const auto model = static_cast<std::size_t>(candidate.model);
+    const prices::ModelPrices& prices = snapshot.models[model].prices;
+    const bool answered = reply_ != nullptr && trace.candidate == answering_;
+    const Account account =
+        answered ? AccountForAnswer(prices, reply_->summary(), decision_->tokens_in, relayed_)
+                 : AccountForFailure(prices, *trace.error, decision_->tokens_in);
+    ledger::Attempt attempt{.kind = i == 0 ? ledger::AttemptKind::kAnswer
+                                           : ledger::AttemptKind::kFallback};
+    attempt.provider = snapshot.options.models[model].provider;
+    attempt.model = candidate.name;
+    if (candidate.tier >= 0)
+      attempt.tier = snapshot.options.tiers[static_cast<std::size_t>(candidate.tier)].name;
+    attempt.status = answered ? reply_->status() : trace.error->upstream_status;
+    const std::optional<Error>& failure = answered ? error_ : trace.error;
+    if (failure) attempt.error = Name(failure->code);
+    attempt.usage = account.usage;
+    attempt.cost = account.cost;
+    attempt.cost_estimated = account.estimated;
+    attempt.started = Between(start_, trace.started);
+    attempt.connect = trace.timing.connect;
+    attempt.first_byte = trace.timing.first_byte;
+    attempt.total = Between(trace.started, answered ? worker_.clock.Now() : trace.ended);
+    if (account.cost) cost_ += *account.cost;
+    if (!account.cost) cost_known_ = false;
+    if (!account.cost || account.estimated) cost_complete_ = false;
+    if (answered && account.usage && snapshot.options.baseline_model >= 0) {
+      baseline_ = BaselineCost(
+          snapshot.models[static_cast<std::size_t>(snapshot.options.baseline_model)].prices,
+          *account.usage);
+    }
+    observe::ModelMetrics& metrics = *snapshot.models[model].metrics;
+    metrics.Attempt(OutcomeOf(failure), attempt.total);
+    if (answered && request_.stream) metrics.FirstToken(attempt.first_byte);
+    if (account.usage) metrics.Tokens(account.usage->TotalInput(), account.usage->TotalOutput());
+    if (candidate.tier >= 0) {
+      const TierView& tier = snapshot.tiers[static_cast<std::size_t>(candidate.tier)];
+      if (trace.error) tier.metrics->fallbacks.Add();
+      if (observe::Counter* counter = tier.cost[model]; counter != nullptr && account.cost) {
+        counter->Add(static_cast<std::uint64_t>(account.cost->value()));
+      }
+    }
+    attempts_.push_back(std::move(attempt));
+  }
+}
+
+void Exchange::Record() {
+  const Snapshot& snapshot = *bound_->snapshot;
+  const bool gone = client_gone_.cancelled();
+  if (!decision_) {
+    worker_.metrics.no_tier.Exchange(OutcomeOf(error_));
+    return;
+  }
+  ledger::Exchange record;
+  record.id = id_;
+  record.time = time_;
+  record.dialect = request_.dialect;
+  record.context = std::move(request_.context);
+  record.requested_model = std::move(request_.model);
+  record.stream = request_.stream;
+  if (answering_ >= 0) {
+    record.tier = tier();
+    record.model = model();
+    record.provider = snapshot.options.models[static_cast<std::size_t>(Answering().model)].provider;
+    if (promoted()) record.promoted_from = decision_->TierName();
+  }
+  const int tier_index = answering_ >= 0 ? Answering().tier : decision_->tier;
+  observe::TierMetrics& tier_metrics =
+      tier_index >= 0 ? *snapshot.tiers[static_cast<std::size_t>(tier_index)].metrics
+                      : worker_.metrics.no_tier;
+  tier_metrics.Exchange(OutcomeOf(error_));
+  constexpr int kClientClosedRequest = 499;
+  record.status = gone ? kClientClosedRequest : status_;
+  if (error_) record.error = Name(error_->code);
+  record.client_gone = gone;
+  record.attempts = std::move(attempts_);
+  record.cost = cost_;
+  record.cost_complete = cost_complete_;
+  record.baseline_cost = baseline_;
+  record.first_byte = first_byte_;
+  record.total = Between(start_, worker_.clock.Now());
+  if (sampled_) {
+    record.features = std::move(features_);
+    record.feature_schema = learn::kFeatureSchema;
+  }
+  record.decision = std::move(*decision_);
+  worker_.sink.Record(std::move(record));
+}
+
+}  // namespace triage::pipeline

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/money.h"
+#include "base/task.h"
+#include "decide/decision.h"
+#include "dispatch/dispatch.h"
+#include "ledger/record.h"
+#include "llm/provider.h"
+#include "llm/types.h"
+#include "pipeline/worker.h"
+
+namespace triage::pipeline {
+
+/// One client request from its parsed form to its last byte. Lives in the frame of the route that
+/// serves it, on one thread. Order of calls: fill `request`, Start, then Next until it gives
+/// nothing, with Deliver* telling what reached the client. The destructor books it on the ledger
+/// and the metrics, however it ended.
+class Exchange {
+ public:
+  /// `client_gone` outlives the exchange.
+  Exchange(Worker& worker, CancelScope& client_gone);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  llm::Request& request() { return request_; }
+
+  const ExchangeId& id() const { return id_; }
+
+  /// Stages in their order: decide, dispatch. On success an answer has begun and nothing of it has
+  /// been released.
+  Task<Result<void>> Start();
+
+  /// After Start succeeded.
+  const llm::Reply& reply() const { return *reply_; }
+
+  /// The next bytes for the client; empty at the end. An error here means that the answer broke
+  /// off.
+  Task<Result<std::string_view>> Next();
+
+  /// Nothing before a decision was made.
+  const decide::Decision* decision() const { return decision_ ? &*decision_ : nullptr; }
+
+  bool answered() const { return answering_ >= 0; }
+
+  /// Triage's name of the model that answered, and of its tier (empty when it is in none); only
+  /// when answered().
+  std::string_view model() const;
+  std::string_view tier() const;
+
+  /// Whether a higher tier stood in because no model of the chosen one answered.
+  bool promoted() const;
+
+  int escalations() const { return 0; }
+
+  /// Cost of all attempts, once the answer is complete; nothing while unknown.
+  std::optional<NanoDollars> cost();
+  /// The same tokens on the baseline model, less `cost`; signed. Nothing while unknown.
+  std::optional<NanoDollars> saved();
+
+  /// The status that goes to the client, and later that its first byte has gone out.
+  void DeliverStatus(int status) { status_ = status; }
+
+  void DeliverFirstByte();
+
+  /// Why the exchange did not end well, for the account.
+  void Fail(const Error& error);
+
+ private:
+  const dispatch::Candidate& Answering() const;
+  void PlanCandidates();
+  void Settle();
+  void Record();
+
+  Worker& worker_;
+  std::shared_ptr<const Bound> bound_;
+  CancelScope& client_gone_;
+  SteadyTime start_;
+  WallTime time_;
+  ExchangeId id_;
+  llm::Request request_;
+  std::optional<decide::Decision> decision_;
+  std::vector<dispatch::Candidate> candidates_;
+  std::vector<dispatch::Trace> traces_;
+  std::unique_ptr<llm::Reply> reply_;
+  int answering_ = -1;  // index into candidates_
+  std::uint64_t relayed_ = 0;
+  int status_ = 0;
+  std::optional<Error> error_;
+  std::chrono::microseconds first_byte_{0};
+  bool settled_ = false;
+  std::vector<ledger::Attempt> attempts_;
+  NanoDollars cost_;
+  bool cost_known_ = true;
+  bool cost_complete_ = true;
+  std::optional<NanoDollars> baseline_;
+  bool sampled_ = false;
+  std::string features_;
+};
+
+}  // namespace triage::pipeline

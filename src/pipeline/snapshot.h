@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "decide/options.h"
+#include "learn/router.h"
+#include "llm/provider.h"
+#include "observe/gateway_metrics.h"
+#include "prices/model_prices.h"
+
+namespace triage::pipeline {
+
+/// What the pipeline needs of one configured model, by the index that decide::Options uses.
+struct ModelView {
+  prices::ModelPrices prices;
+  llm::AttemptLimits limits;
+  std::shared_ptr<observe::ModelMetrics> metrics;
+};
+
+struct TierView {
+  std::shared_ptr<observe::TierMetrics> metrics;
+  std::vector<observe::Counter*>
+      cost;              ///< by model index; null for models that are not in the tier's chain
+  int router_head = -1;  ///< which of the router's sufficiencies speaks for this tier; -1 = none
+};
+
+/// One configuration ready to serve: immutable, shared by all threads, replaced as a whole by a
+/// reload.
+struct Snapshot {
+  config::Snapshot config;
+  decide::Options options;
+  std::shared_ptr<const learn::Router>
+      router;  ///< null: no learned router, policies and the top tier decide
+  std::vector<ModelView> models;
+  std::vector<TierView> tiers;
+
+  /// Index of a model by Triage's name of it; -1 when there is none.
+  int ModelIndex(std::string_view name) const;
+};
+
+}  // namespace triage::pipeline

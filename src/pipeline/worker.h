@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "learn/features.h"
+#include "ledger/record.h"
+#include "llm/provider.h"
+#include "observe/gateway_metrics.h"
+#include "pipeline/snapshot.h"
+
+namespace triage::pipeline {
+
+/// A snapshot with this thread's providers. Exchanges hold it, so that a reload takes nothing from
+/// under them.
+struct Bound {
+  std::shared_ptr<const Snapshot> snapshot;
+  std::vector<llm::Provider*> providers;  ///< by model index
+  std::shared_ptr<void> owner;            ///< keeps the providers
+};
+
+/// What the exchanges of one I/O thread share. Everything outlives them.
+struct Worker {
+  const Clock& clock;
+  Random random;
+  ledger::Sink& sink;
+  observe::GatewayMetrics& metrics;
+  learn::Features features;
+  std::shared_ptr<const Bound> bound;
+};
+
+}  // namespace triage::pipeline
