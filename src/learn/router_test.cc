@@ -1,0 +1,217 @@
+#include "learn/router.h"
+
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/random.h"
+#include "learn/evaluate.h"
+#include "learn/split.h"
+#include "learn/train.h"
+
+namespace triage::learn {
+namespace {
+
+/// Questions about "easy" things that both models solve, and "hard" ones that only the strong one
+/// does.
+Dataset Synthetic(std::size_t count, std::uint64_t seed) {
+  Dataset data;
+  data.models = {"weak", "strong"};
+  Random random(seed);
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool hard = i % 2 == 0;
+    Row row;
+    row.id = std::to_string(i);
+    row.dataset = "synthetic";
+    row.prompt = std::string(hard ? "prove the theorem number " : "name the capital of country ") +
+                 std::to_string(random.Below(1'000'000));
+    const bool noise = random.Uniform() < 0.1;
+    row.outcomes = {{.model = 0, .score = hard == noise ? 1.0F : 0.0F, .output_chars = 400},
+                    {.model = 1, .score = 1, .output_chars = 400}};
+    data.rows.push_back(std::move(row));
+  }
+  return data;
+}
+
+TrainOptions Options() {
+  TrainOptions options;
+  options.name = "test";
+  options.tiers = {"weak", "strong"};
+  options.prices = {{"weak", {{100'000'000}, {100'000'000}}},
+                    {"strong", {{1'000'000'000}, {1'000'000'000}}}};
+  return options;
+}
+
+Prediction Ask(const Router& router, std::string_view text) {
+  Features features;
+  const llm::Turn turn{.role = llm::Role::kUser, .text = text};
+  features.Extract({&turn, 1}, {}, {}, 0);
+  return router.Predict(features);
+}
+
+class TrainedRouter : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto report = Train(Synthetic(600, 1), Options());
+    ASSERT_TRUE(report) << report.error().message;
+    report_ = new TrainReport(std::move(*report));
+  }
+
+  static void TearDownTestSuite() { delete report_; }
+
+  static const Router& router() { return *report_->router; }
+
+  static inline TrainReport* report_ = nullptr;
+};
+
+TEST_F(TrainedRouter, TellsWhatTheCheapTierCanDo) {
+  const Prediction easy = Ask(router(), "name the capital of country 77");
+  const Prediction hard = Ask(router(), "prove the theorem number 77");
+  EXPECT_EQ(easy.tiers, 2U);
+  EXPECT_GT(easy.sufficiency[0], 0.8F);
+  EXPECT_LT(hard.sufficiency[0], 0.2F);
+  EXPECT_EQ(hard.sufficiency[1], 1);
+  EXPECT_NEAR(easy.output_tokens[1], 100, 5);
+}
+
+TEST_F(TrainedRouter, KnowsThatForeignTextIsFarAndFallsBackToTheBaseRate) {
+  EXPECT_LT(Ask(router(), "name the capital of country").distance, 0.2F);
+  const Prediction far = Ask(router(), "zebra quilts juggle vexing waltz nymphs");
+  EXPECT_GT(far.distance, 0.8F);
+  EXPECT_NEAR(far.sufficiency[0], report_->tiers[0].base_rate, 0.05);
+  EXPECT_EQ(Ask(router(), "  ").distance, 1);
+}
+
+TEST_F(TrainedRouter, KeepsItsQualityOnUnseenQuestionsForHalfTheCost) {
+  EvalOptions options;
+  options.tiers = Options().tiers;
+  options.prices = Options().prices;
+  const auto report = Evaluate(router(), Synthetic(400, 99), options);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->rows, 400U);
+  EXPECT_GT(report->plain.quality_share, 0.92);
+  EXPECT_LT(report->plain.cost_share, 0.75);
+  ASSERT_TRUE(report->router.gap);
+  EXPECT_GT(report->router.gap->apgr, 0.65);
+  EXPECT_GE(report->oracle.gap->apgr, report->router.gap->apgr);
+  EXPECT_LT(report->oracle.cost95, report->router.cost95 + 0.02);
+}
+
+TEST_F(TrainedRouter, IsTheSameOnEveryTraining) {
+  const auto again = Train(Synthetic(600, 1), Options());
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->router->version(), router().version());
+  EXPECT_EQ(again->router->Bytes(), router().Bytes());
+}
+
+TEST_F(TrainedRouter, SurvivesTheFile) {
+  const std::string path = (std::filesystem::temp_directory_path() /
+                            ("triage_router_" + std::to_string(::getpid()) + ".triage"))
+                               .string();
+  ASSERT_TRUE(router().Save(path));
+  const auto loaded = Router::Load(path);
+  std::filesystem::remove(path);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ((*loaded)->version(), router().version());
+  EXPECT_EQ((*loaded)->models(), router().models());
+  const Prediction a = Ask(router(), "name the capital of country 9");
+  const Prediction b = Ask(**loaded, "name the capital of country 9");
+  EXPECT_EQ(a.sufficiency, b.sufficiency);
+  EXPECT_LE(router().Bytes().size(), std::size_t{4} << 20);
+}
+
+TEST_F(TrainedRouter, IsRefusedWhenTruncatedCorruptedOrOfAnotherVersion) {
+  const std::string whole = router().Bytes();
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{5}, std::size_t{20}, whole.size() / 2, whole.size() - 1}) {
+    EXPECT_FALSE(Router::Parse(std::string_view(whole).substr(0, size))) << size;
+  }
+  for (const std::size_t at :
+       {std::size_t{0}, std::size_t{16}, std::size_t{40}, whole.size() / 2}) {
+    std::string broken = whole;
+    broken[at] = static_cast<char>(broken[at] ^ 1);
+    EXPECT_FALSE(Router::Parse(broken)) << at;
+  }
+  std::string other = whole;
+  other[8] = 9;
+  const auto refused = Router::Parse(other);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(refused.error().message.find("format 9"), std::string::npos);
+  EXPECT_FALSE(Router::Parse(whole + "x"));
+  EXPECT_EQ(Router::Load("/nowhere.triage").error().code, ErrorCode::kIo);
+}
+
+TEST_F(TrainedRouter, GivesTheStrictestThresholdsAboveItsTable) {
+  EXPECT_FLOAT_EQ(router().thresholds(0.95).keep_quality, 0.95F);
+  EXPECT_FLOAT_EQ(router().thresholds(0.955).keep_quality, 0.96F);
+  EXPECT_FLOAT_EQ(router().thresholds(2).keep_quality, 1);
+}
+
+TEST(ChooseTier, AppliesThresholdBandAndWeight) {
+  const std::array<float, kMaxTiers> threshold{0.5F, 0.6F};
+  const auto choose = [&](float a, float b, float weight) {
+    return ChooseTier({a, b, 1}, 3, threshold, weight, 0.05F);
+  };
+  EXPECT_EQ(choose(0.60F, 0.1F, 1), 0U);
+  EXPECT_EQ(choose(0.53F, 0.9F, 1), 1U);   // boundary: one tier up
+  EXPECT_EQ(choose(0.53F, 0.2F, 1), 2U);   // the next tier is worse: past it
+  EXPECT_EQ(choose(0.53F, 0.55F, 1), 1U);  // reached by the band: not examined
+  EXPECT_EQ(choose(0.40F, 0.7F, 1), 1U);
+  EXPECT_EQ(choose(0.40F, 0.5F, 1), 2U);
+  EXPECT_EQ(choose(0.40F, 0.5F, 2), 0U);  // twice as dear to escalate: thresholds 0 and 0.2
+}
+
+TEST(Train, RefusesTinyAndSingleClassDataAndUnknownTiers) {
+  EXPECT_FALSE(Train(Synthetic(50, 1), Options()));
+  Dataset same = Synthetic(600, 1);
+  for (Row& row : same.rows) row.outcomes[0].score = 1;
+  const auto single = Train(same, Options());
+  ASSERT_FALSE(single);
+  EXPECT_NE(single.error().message.find("600 of 600"), std::string::npos);
+  TrainOptions unknown = Options();
+  unknown.tiers = {"weak", "missing"};
+  EXPECT_NE(Train(same, unknown).error().message.find("missing"), std::string::npos);
+  TrainOptions one = Options();
+  one.tiers = {"weak"};
+  EXPECT_FALSE(Train(same, one));
+}
+
+TEST(Train, NeverLooksAtTheExcludedFold) {
+  Dataset data = Synthetic(900, 1);
+  TrainOptions options = Options();
+  options.exclude_fold = 0;
+  const auto before = Train(data, options);
+  ASSERT_TRUE(before);
+  EXPECT_GT(before->rows_left_out, 100U);
+  for (Row& row : data.rows) {
+    if (Fold(row.prompt) == 0) row.outcomes[0].score = 1 - row.outcomes[0].score;
+  }
+  EXPECT_EQ(Train(data, options)->router->version(), before->router->version());
+}
+
+TEST(Gap, AgreesWithAHandComputedCurve) {
+  // Order of strong calls: 0, 1, 2, 3. Gains 1, 0, 1, 0; PGR after each: .5, .5, 1, 1.
+  const std::vector<float> sufficiency{0.1F, 0.2F, 0.3F, 0.4F};
+  const std::vector<float> weak{0, 1, 0, 0};
+  const std::vector<float> strong{1, 1, 1, 0};
+  const GapCurve curve = MeasureGap(sufficiency, weak, strong);
+  EXPECT_NEAR(curve.apgr, 0.25 * (0.25 + 0.5 + 0.75 + 1), 1e-12);
+  EXPECT_NEAR(curve.cpt50, 0.25, 1e-12);
+  EXPECT_NEAR(curve.cpt80, 0.5 + 0.25 * 0.6, 1e-12);
+  EXPECT_NEAR(curve.cpt95, 0.5 + 0.25 * 0.9, 1e-12);
+}
+
+TEST(Gap, IsHalfForAnIndifferentRouter) {
+  const std::vector<float> same{0.5F, 0.5F, 0.5F, 0.5F};
+  const std::vector<float> weak{0, 1, 0, 1};
+  const std::vector<float> strong{1, 1, 1, 0};
+  const GapCurve curve = MeasureGap(same, weak, strong);
+  EXPECT_NEAR(curve.apgr, 0.5, 1e-12);
+  EXPECT_NEAR(curve.cpt50, 0.5, 1e-12);
+  EXPECT_NEAR(curve.cpt80, 0.8, 1e-12);
+}
+
+}  // namespace
+}  // namespace triage::learn
