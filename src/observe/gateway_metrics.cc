@@ -129,8 +129,6 @@ Counter& TierMetrics::AddExchanges(Outcome outcome) const {
 GatewayMetrics::GatewayMetrics(Registry& registry)
     : decide_seconds(registry.AddHistogram("triage_decide_seconds", "Time spent on one decision.",
                                            DecideBuckets())),
-      ledger_dropped(registry.AddCounter("triage_ledger_dropped_total",
-                                         "Finished exchanges that the ledger had no room for.")),
       reloads_taken(registry.AddCounter("triage_config_reloads_total",
                                         "Reloads of the configuration.", {{"result", "taken"}})),
       reloads_refused(registry.AddCounter(

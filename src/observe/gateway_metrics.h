@@ -83,16 +83,15 @@ class TierMetrics {
   std::array<std::atomic<Counter*>, kOutcomes> exchanges_{};
 };
 
-/// What the process counts once, whatever is configured.
+/// What the process counts once, whatever is configured. What servers and the ledger's writer count
+/// themselves `app` adds as readings.
 struct GatewayMetrics {
   explicit GatewayMetrics(Registry& registry);
 
   Histogram& decide_seconds;  ///< triage_decide_seconds: features, router and rules of one decision
-  Counter&
-      ledger_dropped;  ///< triage_ledger_dropped_total: exchanges that the ledger had no room for
-  Counter& reloads_taken;    ///< triage_config_reloads_total{result="taken"}
-  Counter& reloads_refused;  ///< triage_config_reloads_total{result="refused"}
-  TierMetrics no_tier;       ///< exchanges that ended before a tier was chosen: tier "none"
+  Counter& reloads_taken;     ///< triage_config_reloads_total{result="taken"}
+  Counter& reloads_refused;   ///< triage_config_reloads_total{result="refused"}
+  TierMetrics no_tier;        ///< exchanges that ended before a tier was chosen: tier "none"
 };
 
 /// Bounds that the OpenTelemetry GenAI conventions advise.
