@@ -25,6 +25,7 @@
 #include "app/snapshot.h"
 #include "config/load.h"
 #include "ledger/open.h"
+#include "observe/log.h"
 #include "observe/metrics.h"
 
 namespace triage::app {
@@ -220,8 +221,8 @@ void PrintStay(const DemoHouse& house, const DemoFlags& flags, std::string_view 
              "'{{\"model\":\"auto\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":"
              "\"What is 2+2?\"}}]}}'\n"
              "  triage explain {2} -c {1}\n"
-             "  triage report savings -c {1}\n",
-             url, flags.config, example);
+             "  triage report savings --ledger {3}\n",
+             url, flags.config, example, flags.ledger);
 }
 
 Result<int> Demo(const DemoFlags& flags) {
@@ -230,6 +231,9 @@ Result<int> Demo(const DemoFlags& flags) {
   sigemptyset(&signals);
   for (const int signal : {SIGINT, SIGTERM}) sigaddset(&signals, signal);
   if (flags.stay) pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  // Fallbacks are part of the show; only what a person must act on may disturb the progress bar.
+  observe::StartLog({.level = observe::Level::kError, .format = observe::LogFormat::kHuman});
 
   auto started = StartHouse(flags);
   if (!started) return std::move(started).error();
@@ -308,6 +312,7 @@ void AddDemo(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->callback([flags, &exit_code] {
     const auto code = Demo(*flags);
+    observe::StopLog();
     if (!code) fmt::print(stderr, "triage demo: {}\n", code.error().message);
     exit_code = code ? *code : 1;
   });

@@ -41,7 +41,7 @@ std::string TierModel(const DemoReport& report, int tier) {
 std::string Comparison(const DemoReport& report) {
   const Figures& frontier = report.single.back();
   std::string text = fmt::format("  {:<46}{:>7}{:>11}{:>10}{:>11}{:>9}{:>9}\n", "", "quality",
-                                 "of best", "cost USD", "of best", "p50 ms", "p95 ms");
+                                 "of top", "cost USD", "of top", "p50 ms", "p95 ms");
   text += Row("routed by Triage", report.routed, frontier);
   for (std::size_t i = report.single.size(); i-- > 0;) {
     text += Row(SingleName(report, static_cast<int>(i)), report.single[i], frontier);
@@ -55,7 +55,7 @@ std::string Sentences(const DemoReport& report) {
   text += fmt::format("  Best single model: {}", TierModel(report, report.best_single));
   if (report.best_affordable) {
     text += fmt::format(
-        "; within the routed cost it is {} ({:.1f} % of the best quality)",
+        "; within the routed cost it is {} ({:.1f} % of the top tier's quality)",
         TierModel(report, *report.best_affordable),
         Percent(At(report, *report.best_affordable).quality, report.single.back().quality));
   }
