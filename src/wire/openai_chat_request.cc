@@ -8,6 +8,7 @@
 #include <simdjson.h>
 
 #include "base/text.h"
+#include "wire/chat_context.h"
 #include "wire/json.h"
 #include "wire/json_cursor.h"
 #include "wire/openai_chat.h"
@@ -362,56 +363,18 @@ class Reader {
     return true;
   }
 
-  // One key of `metadata`; those with several words are taken with - or _.
   bool ReadContext(std::string_view key, value& v) {
-    llm::Context& context = request_.context;
-    const auto is = [key](std::string_view dashed, std::string_view underscored) {
-      return key == dashed || key == underscored;
-    };
-    std::string* target = nullptr;
-    if (key == "user") target = &context.user;
-    if (key == "team") target = &context.team;
-    if (key == "feature") target = &context.feature;
-    if (key == "session") target = &context.session;
-    if (key == "sensitivity") target = &context.sensitivity;
-    if (key == "verify") target = &context.verify;
-    if (is("min-tier", "min_tier")) target = &context.min_tier;
-    if (is("max-tier", "max_tier")) target = &context.max_tier;
-    if (target != nullptr) {
-      target->clear();
-      return ReadText(v, "/metadata" + Pointer(key), *target);
-    }
-    const bool impact = key == "impact";
-    const bool tolerance = is("error-tolerance", "error_tolerance");
-    const bool latency = is("latency-ms", "latency_ms");
-    if (!impact && !tolerance && !latency) return cursor_.Check(v, 2);
-    std::string text;
+    if (!IsContextKey(key)) return cursor_.Check(v, 2);
     const std::string pointer = "/metadata" + Pointer(key);
     const std::string_view token = JsonCursor::Token(v);
-    if (latency && IsJsonNumber(token)) {
+    std::string text;
+    if (TakesNumber(key) && IsJsonNumber(token)) {
       text = token;
     } else if (!ReadText(v, pointer, text)) {
       return false;
     }
-    if (text.empty()) return true;
-    if (impact) {
-      const auto parsed = llm::ParseImpact(text);
-      if (!parsed) return WrongType(pointer, "low, normal, high or critical");
-      context.impact = *parsed;
-    } else if (tolerance) {
-      const auto parsed = llm::ParseTolerance(text);
-      if (!parsed) return WrongType(pointer, "low, normal or high");
-      context.error_tolerance = *parsed;
-    } else {
-      std::int64_t ms = 0;
-      const char* end = text.data() + text.size();
-      const auto parsed = std::from_chars(text.data(), end, ms);
-      if (parsed.ec != std::errc{} || parsed.ptr != end || ms < 1 || ms > 86'400'000) {
-        return WrongType(pointer, "whole milliseconds from 1 to 86400000");
-      }
-      context.latency = std::chrono::milliseconds(ms);
-    }
-    return true;
+    const auto wanted = SetContext(request_.context, key, std::move(text));
+    return !wanted || WrongType(pointer, *wanted);
   }
 
   bool ReadMessages(value& v) {
