@@ -98,11 +98,11 @@ Histogram& ModelMetrics::AddDuration(Outcome outcome) const {
 
 TierMetrics::TierMetrics(Registry& registry, std::string tier)
     : fallbacks(registry.AddCounter("triage_fallbacks_total",
-                                    "Attempts that went to the next model of a chain.",
+                                    "Failed attempts after which another model was asked.",
                                     {{"tier", tier}})),
-      escalations(registry.AddCounter(
-          "triage_escalations_total",
-          "Exchanges that moved up from this tier after they had been decided.", {{"tier", tier}})),
+      escalations(registry.AddCounter("triage_escalations_total",
+                                      "Moves up from this tier: boundary band, tier down.",
+                                      {{"tier", tier}})),
       registry_(registry),
       tier_(std::move(tier)) {
   exchanges_[0] = &AddExchanges(std::nullopt);

@@ -66,8 +66,10 @@ class TierMetrics {
   /// An exchange that this tier answered, or was to answer, has ended: triage_exchanges_total.
   void Exchange(Outcome outcome);
 
-  Counter& fallbacks;    ///< triage_fallbacks_total: next model of the chain tried
-  Counter& escalations;  ///< triage_escalations_total: exchange moved from this tier to the next
+  Counter&
+      fallbacks;  ///< triage_fallbacks_total: failed attempts after which another model was asked
+  Counter&
+      escalations;  ///< triage_escalations_total: moves up from this tier: boundary band, tier down
 
   /// triage_cost_nano_dollars_total of a model that this tier's chain names; for the builder of the
   /// configuration.

@@ -141,7 +141,9 @@ void WriteAll(Level level, const ExchangeId* exchange, std::string_view event, c
   all.insert(all.end(), fields.begin(), fields.end());
   if (error != nullptr) {
     all.emplace_back("code", Name(error->code));
-    all.emplace_back("message", error->message);
+    // What is wrong with a request is told in its own words, which are the client's.
+    const bool quotes_client = exchange != nullptr && error->code == ErrorCode::kInvalidRequest;
+    if (!quotes_client) all.emplace_back("message", error->message);
     if (!error->detail.empty()) all.emplace_back("detail", error->detail);
     if (!error->field.empty()) all.emplace_back("field", error->field);
     if (error->upstream_status != 0) all.emplace_back("status", error->upstream_status);

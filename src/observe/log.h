@@ -90,7 +90,8 @@ void Log(Level level, const ExchangeId& exchange, std::string_view event,
          std::initializer_list<Field> fields = {});
 
 /// The same with what the error says: fields "code", "message", "detail" and, where they are set,
-/// "status" (the provider's) and "field".
+/// "status" (the provider's) and "field". For an exchange the message of kInvalidRequest is left
+/// out: it quotes what the client sent.
 void Log(Level level, std::string_view event, const Error& error,
          std::initializer_list<Field> fields = {});
 void Log(Level level, const ExchangeId& exchange, std::string_view event, const Error& error,

@@ -128,6 +128,21 @@ TEST(Log, AnErrorTellsCodeMessageAndDetail) {
                "message=\"bad answer\" detail=\"groq: cut\" status=502"));
 }
 
+TEST(Log, WhatAnErrorQuotesFromARequestIsLeftOut) {
+  const Captured log(LogFormat::kHuman);
+  const Error error{.code = ErrorCode::kInvalidRequest,
+                    .message = "unknown role 'my secret'",
+                    .field = "/messages/0"};
+  Log(Level::kWarn, SomeId(), "refused", error);
+  Log(Level::kError, "reload refused", error);
+  ASSERT_THAT(log.lines(), SizeIs(2));
+  EXPECT_THAT(
+      log.lines()[0],
+      EndsWith(
+          "refused exchange=01ARZ3NDEKTSV4RRFFQ69G5FAV code=invalid_request field=/messages/0"));
+  EXPECT_THAT(log.lines()[1], HasSubstr("my secret"));
+}
+
 TEST(Log, BackgroundLinesOfAllThreadsAreWrittenBeforeStopReturns) {
   std::vector<std::string> lines;
   StartLog(
