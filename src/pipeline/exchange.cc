@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "observe/log.h"
 #include "pipeline/account.h"
 #include "pipeline/deciding.h"
 
@@ -113,7 +114,18 @@ Task<Result<void>> Exchange::Start() {
   }
   reply_ = std::move(begun->reply);
   answering_ = begun->candidate;
+  LogFallbacks();
   co_return Result<void>();
+}
+
+/// What was handled by asking the next model; when nobody answered, the route logs that.
+void Exchange::LogFallbacks() const {
+  for (const dispatch::Trace& trace : traces_) {
+    if (!trace.error) continue;
+    const dispatch::Candidate& failed = candidates_[static_cast<std::size_t>(trace.candidate)];
+    observe::Log(observe::Level::kWarn, id_, "attempt failed, fell back", *trace.error,
+                 {{"model", failed.name}, {"next", model()}});
+  }
 }
 
 Task<Result<std::string_view>> Exchange::Next() {
@@ -161,8 +173,8 @@ void Exchange::Settle() {
     const Account account =
         answered ? AccountForAnswer(prices, reply_->summary(), decision_->tokens_in, relayed_)
                  : AccountForFailure(prices, *trace.error, decision_->tokens_in);
-    ledger::Attempt attempt{.kind = i == 0 ? ledger::AttemptKind::kAnswer
-                                           : ledger::AttemptKind::kFallback};
+    ledger::Attempt attempt;
+    attempt.kind = i == 0 ? ledger::AttemptKind::kAnswer : ledger::AttemptKind::kFallback;
     attempt.provider = snapshot.options.models[model].provider;
     attempt.model = candidate.name;
     if (candidate.tier >= 0)
@@ -191,13 +203,25 @@ void Exchange::Settle() {
     if (account.usage) metrics.Tokens(account.usage->TotalInput(), account.usage->TotalOutput());
     if (candidate.tier >= 0) {
       const TierView& tier = snapshot.tiers[static_cast<std::size_t>(candidate.tier)];
-      if (trace.error) tier.metrics->fallbacks.Add();
+      if (trace.error && i + 1 < traces_.size()) tier.metrics->fallbacks.Add();
       if (observe::Counter* counter = tier.cost[model]; counter != nullptr && account.cost) {
         counter->Add(static_cast<std::uint64_t>(account.cost->value()));
       }
     }
     attempts_.push_back(std::move(attempt));
   }
+}
+
+/// Moves up, each from the tier that was left: across a boundary, or because a tier was down.
+void Exchange::CountEscalations() const {
+  const Snapshot& snapshot = *bound_->snapshot;
+  for (const decide::Step& step : decision_->steps) {
+    if (step.kind == decide::StepKind::kBand && step.from >= 0 && step.to > step.from) {
+      snapshot.tiers[static_cast<std::size_t>(step.from)].metrics->escalations.Add();
+    }
+  }
+  if (promoted())
+    snapshot.tiers[static_cast<std::size_t>(decision_->tier)].metrics->escalations.Add();
 }
 
 void Exchange::Record() {
@@ -225,6 +249,7 @@ void Exchange::Record() {
       tier_index >= 0 ? *snapshot.tiers[static_cast<std::size_t>(tier_index)].metrics
                       : worker_.metrics.no_tier;
   tier_metrics.Exchange(OutcomeOf(error_));
+  CountEscalations();
   constexpr int kClientClosedRequest = 499;
   record.status = gone ? kClientClosedRequest : status_;
   if (error_) record.error = Name(error_->code);

@@ -78,6 +78,8 @@ class Exchange {
  private:
   const dispatch::Candidate& Answering() const;
   void PlanCandidates();
+  void LogFallbacks() const;
+  void CountEscalations() const;
   void Settle();
   void Record();
 
