@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 
@@ -50,7 +50,7 @@ class JsonCursor {
 
  private:
   const int max_depth_;
-  std::deque<std::string> unescaped_keys_;
+  std::list<std::string> unescaped_keys_;  // rare; an empty list owns no memory
 };
 
 /// Calls `function(parser)` with a parser that fits. Parsers are kept per thread, but not one that

@@ -1,5 +1,4 @@
 #include <charconv>
-#include <deque>
 #include <optional>
 #include <utility>
 #include <vector>

@@ -18,19 +18,24 @@ namespace {
 
 constexpr std::string_view kDone = "[DONE]";
 
+// The key that matters and starts with `letter`.
+std::string_view KeyWith(char letter) {
+  switch (letter) {
+    case 'u': return "\"usage\"";
+    case 'e': return "\"error\"";
+    case 'f': return "\"finish_reason\"";
+    default: return "\"native_finish_reason\"";
+  }
+}
+
 // Whether the key behind the quote at `at` is one of those that matter and its value is something
 // other than null. A quote inside a string is escaped, so that text about "usage" does not look
 // like the key.
 bool MattersAt(std::string_view data, std::size_t at) {
   const std::string_view rest = data.substr(at);
-  std::size_t length = 0;
-  for (std::string_view key :
-       {std::string_view("\"usage\""), std::string_view("\"error\""),
-        std::string_view("\"finish_reason\""), std::string_view("\"native_finish_reason\"")}) {
-    if (rest.starts_with(key)) length = key.size();
-  }
-  if (length == 0) return false;
-  std::string_view value = rest.substr(length);
+  const std::string_view key = KeyWith(rest[1]);
+  if (!rest.starts_with(key)) return false;
+  std::string_view value = rest.substr(key.size());
   const auto skip_blanks = [&value] {
     while (!value.empty() && (value.front() == ' ' || value.front() == '\t' ||
                               value.front() == '\n' || value.front() == '\r')) {
