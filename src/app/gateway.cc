@@ -31,7 +31,8 @@ net::ServerOptions ToServerOptions(const config::Config& config, const config::A
           .body_limit = config.limits.body_timeout,
           .idle_limit = config.limits.idle_timeout,
           .write_limit = config.limits.write_timeout,
-          .max_connections = config.limits.max_connections};
+          .max_connections = config.limits.max_connections,
+          .tls = nullptr};
 }
 
 /// What a reload cannot change, because listeners and files were opened under it.

@@ -88,21 +88,29 @@ int RouterHead(const learn::Router& router, const config::Config& config, std::s
   return static_cast<int>(std::lround(height * static_cast<double>(router.tiers() - 1)));
 }
 
-std::vector<double> Thresholds(const pipeline::Snapshot& snapshot) {
+/// The threshold that bounds a tier is the router's for the tier below the one that comes next:
+/// what it costs to be wrong about a tier depends on what it would have cost not to take it.
+int ThresholdHead(const pipeline::Snapshot& snapshot, std::size_t tier) {
+  return std::max(snapshot.tiers[tier + 1].router_head - 1, 0);
+}
+
+void SetThresholds(pipeline::Snapshot& snapshot) {
   const config::Routing& routing = snapshot.config->routing;
-  if (!routing.thresholds.empty()) return routing.thresholds;
-  // Without a router the thresholds are never asked; one half is the field report's.
-  std::vector<double> thresholds(snapshot.options.tiers.size() - 1, 0.5);
-  if (snapshot.router == nullptr) return thresholds;
-  const learn::ThresholdRow& row = snapshot.router->thresholds(routing.keep_quality);
-  const std::size_t top = snapshot.router->tiers() - 1;
-  for (std::size_t i = 0; i < thresholds.size(); ++i) {
-    // A tier below the last that the router knows only as its top is judged as the tier under that.
-    const std::size_t head =
-        std::min(static_cast<std::size_t>(snapshot.tiers[i].router_head), top - 1);
-    thresholds[i] = static_cast<double>(row.threshold[head]);
+  if (!routing.thresholds.empty()) {
+    snapshot.options.thresholds = routing.thresholds;
+    return;
   }
-  return thresholds;
+  // Without a router the thresholds are never asked; one half is the field report's.
+  std::vector<double>& thresholds = snapshot.options.thresholds;
+  thresholds.assign(snapshot.options.tiers.size() - 1, 0.5);
+  if (snapshot.router == nullptr) return;
+  snapshot.weighed = &snapshot.router->thresholds(routing.keep_quality);
+  for (std::size_t i = 0; i < thresholds.size(); ++i) {
+    const int head = ThresholdHead(snapshot, i);
+    snapshot.tiers[i].threshold_head = head;
+    thresholds[i] =
+        static_cast<double>(snapshot.weighed->threshold[static_cast<std::size_t>(head)]);
+  }
 }
 
 }  // namespace
@@ -166,7 +174,7 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
   made->options.band = config->routing.band;
   if (config->routing.stakes) made->options.stakes.fill(*config->routing.stakes);
   made->options.baseline_model = IndexOf(config->models, config->baseline);
-  made->options.thresholds = Thresholds(*made);
+  SetThresholds(*made);
   return std::shared_ptr<const pipeline::Snapshot>(std::move(made));
 }
 

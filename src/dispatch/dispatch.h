@@ -20,9 +20,9 @@ namespace triage::dispatch {
 /// tiers'.
 struct Candidate {
   llm::Provider* provider = nullptr;
-  std::string_view provider_model;  ///< the provider's own name of it
-  std::string_view name;            ///< Triage's name of it, for messages
-  llm::AttemptLimits limits;
+  std::string_view provider_model = {};  ///< the provider's own name of it
+  std::string_view name = {};            ///< Triage's name of it, for messages
+  llm::AttemptLimits limits = {};
   int model = -1;  ///< index into the configuration's models
   int tier = -1;   ///< index into the configuration's tiers; -1 = in none
 };

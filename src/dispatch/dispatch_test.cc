@@ -52,20 +52,20 @@ class ScriptedProvider final : public llm::Provider {
   CancelScope* cancels_;
 };
 
-struct Run {
+struct Ran {
   std::optional<Result<Begun>> result;
   std::vector<Trace> traces;
 };
 
 Task<void> Drive(std::span<const Candidate> candidates, Options options, CancelScope& cancel,
-                 Run& run) {
+                 Ran& run) {
   llm::Request request;
   run.result.emplace(
       co_await Dispatch(request, candidates, options, cancel, SystemClock(), run.traces));
 }
 
-Run Try(std::vector<Candidate> candidates, Options options, CancelScope& cancel) {
-  Run run;
+Ran Try(std::vector<Candidate> candidates, Options options, CancelScope& cancel) {
+  Ran run;
   TaskGroup group;
   group.Spawn(Drive(candidates, options, cancel, run));
   EXPECT_EQ(group.active(), 0);
@@ -81,7 +81,7 @@ TEST(Dispatch, FallsBackUntilAModelAnswers) {
   ScriptedProvider limited({Failure(ErrorCode::kRateLimited)});
   ScriptedProvider well({});
   CancelScope cancel;
-  const Run run = Try({{.provider = &down, .name = "a"},
+  const Ran run = Try({{.provider = &down, .name = "a"},
                        {.provider = &limited, .name = "b"},
                        {.provider = &well, .name = "c"}},
                       {}, cancel);
@@ -96,7 +96,7 @@ TEST(Dispatch, DoesNotTryOthersForWhatTheClientGotWrong) {
   ScriptedProvider strict({Failure(ErrorCode::kInvalidRequest)});
   ScriptedProvider well({});
   CancelScope cancel;
-  const Run run = Try({{.provider = &strict}, {.provider = &well}}, {}, cancel);
+  const Ran run = Try({{.provider = &strict}, {.provider = &well}}, {}, cancel);
   EXPECT_EQ(run.result->error().code, ErrorCode::kInvalidRequest);
   EXPECT_EQ(well.calls, 0);
 }
@@ -105,7 +105,7 @@ TEST(Dispatch, NamesEveryModelWhenAllFailAndGivesTheShortestWait) {
   ScriptedProvider first({Failure(ErrorCode::kRateLimited, std::chrono::seconds(9))});
   ScriptedProvider second({Failure(ErrorCode::kRateLimited, std::chrono::seconds(3))});
   CancelScope cancel;
-  const Run run =
+  const Ran run =
       Try({{.provider = &first, .name = "a"}, {.provider = &second, .name = "b"}}, {}, cancel);
   EXPECT_EQ(run.result->error().code, ErrorCode::kRateLimited);
   EXPECT_EQ(run.result->error().retry_after, std::chrono::seconds(3));
@@ -117,7 +117,7 @@ TEST(Dispatch, StopsAtTheBoundOfAttempts) {
       {Failure(ErrorCode::kTimeout), Failure(ErrorCode::kTimeout), Failure(ErrorCode::kTimeout)});
   CancelScope cancel;
   const Candidate candidate{.provider = &down};
-  const Run run = Try({candidate, candidate, candidate}, {.max_attempts = 2}, cancel);
+  const Ran run = Try({candidate, candidate, candidate}, {.max_attempts = 2}, cancel);
   EXPECT_EQ(down.calls, 2);
   EXPECT_EQ(run.result->error().code, ErrorCode::kTimeout);
 }
@@ -126,7 +126,7 @@ TEST(Dispatch, NeverTriesAgainForAClientThatHasGone) {
   CancelScope cancel;
   ScriptedProvider down({Failure(ErrorCode::kUnavailable)}, &cancel);
   ScriptedProvider well({});
-  const Run run = Try({{.provider = &down}, {.provider = &well}}, {}, cancel);
+  const Ran run = Try({{.provider = &down}, {.provider = &well}}, {}, cancel);
   EXPECT_EQ(run.result->error().code, ErrorCode::kCancelled);
   EXPECT_EQ(well.calls, 0);
 }
@@ -134,7 +134,7 @@ TEST(Dispatch, NeverTriesAgainForAClientThatHasGone) {
 TEST(Dispatch, GivesAnAttemptNoMoreThanWhatIsLeftOfTheDeadline) {
   ScriptedProvider well({});
   CancelScope cancel;
-  const Run run = Try({{.provider = &well}},
+  const Ran run = Try({{.provider = &well}},
                       {.deadline = SystemClock().Now() + std::chrono::seconds(5)}, cancel);
   EXPECT_TRUE(run.result->has_value());
   EXPECT_LE(well.total, std::chrono::seconds(5));
@@ -144,7 +144,7 @@ TEST(Dispatch, GivesAnAttemptNoMoreThanWhatIsLeftOfTheDeadline) {
 TEST(Dispatch, RefusesAtOnceWhenTheDeadlineHasPassed) {
   ScriptedProvider well({});
   CancelScope cancel;
-  const Run run = Try({{.provider = &well}},
+  const Ran run = Try({{.provider = &well}},
                       {.deadline = SystemClock().Now() - std::chrono::seconds(1)}, cancel);
   EXPECT_EQ(run.result->error().code, ErrorCode::kTimeout);
   EXPECT_EQ(well.calls, 0);

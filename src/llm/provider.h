@@ -36,6 +36,7 @@ struct ReplySummary {
   FinishReason finish = FinishReason::kUnknown;
   std::string served_model;    ///< what the provider says it ran
   bool complete = false;       ///< ended as its dialect says it must
+  std::int64_t events = 0;     ///< of a stream: events that carried a part of the answer
 };
 
 /// A successful (2xx) answer of a provider, pulled by whoever writes it on. Destroying it before the end cancels the call.

@@ -29,7 +29,7 @@ struct ServerOptions {
   std::chrono::milliseconds write_limit{
       60'000};  ///< a client that takes nothing for so long is cut off
   std::size_t max_connections = 20'000;
-  std::shared_ptr<TlsServerContext> tls;  ///< null = plain
+  std::shared_ptr<TlsServerContext> tls = {};  ///< null = plain
 };
 
 /// How a handler answers. Either one Send, or Begin, any number of Write, End. Errors mean that the

@@ -24,9 +24,11 @@ Account AccountForAnswer(const prices::ModelPrices& prices, const llm::ReplySumm
   if (summary.usage)
     return {
         .usage = summary.usage, .cost = prices::Cost(prices, *summary.usage), .estimated = false};
-  // Framing and JSON around the text make this high rather than low; it is marked as an estimate.
-  return Estimated(prices, tokens_in,
-                   prices::EstimateTokens(static_cast<std::size_t>(relayed_bytes)));
+  // Providers stream about one token an event; the bytes of a stream are mostly framing.
+  const std::int64_t output = summary.events > 0
+                                  ? summary.events
+                                  : prices::EstimateTokens(static_cast<std::size_t>(relayed_bytes));
+  return Estimated(prices, tokens_in, output);
 }
 
 std::optional<NanoDollars> BaselineCost(const prices::ModelPrices& prices,

@@ -16,6 +16,7 @@ Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Requ
   constexpr std::size_t kMaxTiers = 64;
   std::array<double, kMaxTiers> sufficiency{};
   std::array<std::int64_t, kMaxTiers> expected_output{};
+  std::array<double, kMaxTiers> thresholds{};
   const std::size_t tiers = snapshot.options.tiers.size();
 
   decide::Input input{.request = request};
@@ -32,6 +33,13 @@ Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Requ
     input.sufficiency = std::span(sufficiency).first(tiers);
     input.expected_output = std::span(expected_output).first(tiers);
     input.distance = prediction.distance;
+    if (snapshot.weighed != nullptr) {
+      const auto weighed = learn::Router::Weighed(*snapshot.weighed, prediction);
+      for (std::size_t i = 0; i + 1 < tiers; ++i) {
+        thresholds[i] = weighed[static_cast<std::size_t>(snapshot.tiers[i].threshold_head)];
+      }
+      input.thresholds = std::span(thresholds).first(tiers - 1);
+    }
   }
   Result<decide::Decision> decision = decide::Decide(snapshot.options, input);
   if (decision) decision->decide_time = clock.Now() - start;

@@ -24,7 +24,9 @@ struct ModelView {
 struct TierView {
   std::shared_ptr<observe::TierMetrics> metrics;
   std::vector<observe::Counter*>
-      cost;              ///< by model index; null for models that are not in the tier's chain
+      cost;  ///< by model index; null for models that are not in the tier's chain
+  int threshold_head =
+      -1;  ///< which of the router's thresholds bounds this tier; -1 = none: it is the top
   int router_head = -1;  ///< which of the router's sufficiencies speaks for this tier; -1 = none
 };
 
@@ -35,6 +37,9 @@ struct Snapshot {
   decide::Options options;
   std::shared_ptr<const learn::Router>
       router;  ///< null: no learned router, policies and the top tier decide
+  /// Thresholds to be weighed with each request's cost; null: Options::thresholds hold for every
+  /// request.
+  const learn::ThresholdRow* weighed = nullptr;
   std::vector<ModelView> models;
   std::vector<TierView> tiers;
 

@@ -102,6 +102,7 @@ ChatStreamScanner::Verdict ChatStreamScanner::OnData(std::string_view data) {
       return Fail("The provider's stream holds something that is not JSON.");
     }
   }
+  ++summary_.events;
   return Verdict::kRelay;
 }
 
@@ -125,6 +126,7 @@ ChatStreamScanner::Verdict ChatStreamScanner::Read(std::string_view data) {
   }
   if (answer.finished) summary_.complete = true;
   const bool only_usage = answer.has_usage && (answer.empty_choices || !answer.has_choices);
+  if (!only_usage) ++summary_.events;
   return only_usage && !client_wants_usage_ ? Verdict::kDrop : Verdict::kRelay;
 }
 
