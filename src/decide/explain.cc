@@ -72,8 +72,13 @@ int RoutersPick(const Decision& decision, const Options& options) {
 /// What it takes, under the thresholds rule, for `tier` to be chosen over a higher one.
 std::string Needed(const Decision& decision, const Options& options, std::size_t tier) {
   const TierView& view = decision.tiers[tier];
-  return fmt::format("{} is taken above {} ({} threshold and {} points of band); it had {}",
-                     view.tier, Percent(*view.threshold + options.band), Percent(*view.threshold),
+  const double enough = *view.threshold + options.band;
+  const bool ruled = std::any_of(decision.steps.begin(), decision.steps.end(),
+                                 [](const Step& step) { return step.kind == StepKind::kPolicy; });
+  const std::string taken = enough < 1 ? fmt::format("is taken above {}", Percent(enough))
+                                       : "is out of reach for this request";
+  return fmt::format("{} {}{} ({} threshold and {} points of band); it had {}", view.tier, taken,
+                     ruled ? ", where the policies allow it" : "", Percent(*view.threshold),
                      std::lround(options.band * 100), Percent(*view.sufficiency));
 }
 
@@ -83,8 +88,9 @@ std::string ThresholdChange(const Decision& decision, const Options& options) {
   }
   for (int below = decision.tier - 1; below >= 0; --below) {
     const TierView& view = decision.tiers[At(below)];
-    if (view.admissible && view.sufficiency && view.threshold)
+    if (view.admissible && view.sufficiency && view.threshold) {
       return Needed(decision, options, At(below));
+    }
   }
   const TierView& chosen = decision.tiers[At(decision.tier)];
   if (!chosen.threshold) return "nothing: it is the only tier left";

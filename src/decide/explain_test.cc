@@ -72,6 +72,15 @@ TEST(Story, SaysWhatTheRouterWouldHaveDoneWithoutThePolicy) {
               HasSubstr("Changes:  without that policy the router would have chosen balanced\n"));
 }
 
+TEST(Story, PromisesNoTierThatAPolicyOrTheBandKeepsOut) {
+  Asked asked;
+  asked.request.context.impact = llm::Impact::kHigh;
+  EXPECT_THAT(asked.Story(), HasSubstr("fast is taken above 55 %, where the policies allow it ("));
+  asked.request.context.impact = llm::Impact::kNormal;
+  asked.options.thresholds = {0.97, 0.5};
+  EXPECT_THAT(asked.Story(), HasSubstr("fast is out of reach for this request (97 % threshold"));
+}
+
 TEST(Story, SaysWhereACheapTiersLuckEnds) {
   Asked asked;
   asked.sufficiency = {0.8, 0.9, 0.95};
