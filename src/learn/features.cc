@@ -73,7 +73,8 @@ constexpr std::array<ByteInfo, 256> kTable = MakeTable();
 constexpr std::uint32_t kWordSeed = 2166136261U;  // FNV-1a
 constexpr std::uint32_t kWordPrime = 16777619U;
 constexpr std::uint32_t kMix = 0x9E3779B1U;  // 2^32 / golden ratio: Fibonacci hashing
-constexpr int kWordShift = 32 - 17;
+constexpr int kUnigramShift = 32 - 16;
+constexpr int kBigramShift = 32 - 17;
 constexpr int kCharShift = 32 - 16;
 
 float Log(double count, double scale) {
@@ -164,9 +165,10 @@ void Features::Scan(std::string_view text, Counts& counts) {
   std::uint8_t last = ' ';
   const auto end_word = [&] {
     const std::uint32_t word = hash * kMix;
-    Insert(word >> kWordShift, words, word_count);
+    Insert(word >> kUnigramShift, words, word_count);
     if (previous != 0) {
-      Insert(((previous ^ std::rotl(word, 13)) * kMix) >> kWordShift, words, word_count);
+      const std::uint32_t pair = (previous ^ std::rotl(word, 13)) * kMix;
+      Insert(kUnigramBuckets + (pair >> kBigramShift), words, word_count);
     }
     previous = word | 1U;
     hash = kWordSeed;

@@ -17,8 +17,9 @@ namespace triage::learn {
 /// vector.
 inline constexpr std::uint32_t kFeatureSchema = 1;
 
-inline constexpr std::uint32_t kWordBuckets =
-    1U << 17;  ///< hashed words and pairs of neighbouring words
+inline constexpr std::uint32_t kUnigramBuckets = 1U << 16;  ///< hashed words
+inline constexpr std::uint32_t kBigramBuckets = 1U << 17;   ///< hashed neighbours
+inline constexpr std::uint32_t kWordBuckets = kUnigramBuckets + kBigramBuckets;
 inline constexpr std::uint32_t kCharBuckets = 1U << 16;  ///< hashed character 4-grams
 inline constexpr std::uint32_t kBuckets = kWordBuckets + kCharBuckets;
 
@@ -77,7 +78,8 @@ class Features {
   void Extract(std::span<const llm::Turn> turns, const llm::Needs& needs,
                const llm::Context& context, std::int64_t max_output_tokens);
 
-  /// Distinct buckets below kWordBuckets, in order of first appearance.
+  /// Distinct buckets below kWordBuckets (single words below kUnigramBuckets), in order of first
+  /// appearance.
   std::span<const std::uint32_t> words() const { return {words_.get(), word_count_}; }
 
   /// Distinct buckets in [kWordBuckets, kBuckets).

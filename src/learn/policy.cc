@@ -39,7 +39,9 @@ std::vector<float> Candidates(std::span<const RoutedRow> rows, const Policy& pol
   std::sort(values.begin(), values.end());
   std::vector<float> candidates{kNever};
   for (std::size_t i = 0; i <= steps; ++i) {
-    candidates.push_back(values[i * (values.size() - 1) / steps]);
+    const std::size_t at = i * (values.size() - 1) / steps;
+    // In the middle of the gap below the row: the model that is served scores a little differently.
+    candidates.push_back(at > 0 ? (values[at] + values[at - 1]) / 2 : values[at]);
   }
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
   return candidates;
@@ -76,7 +78,7 @@ namespace {
 /// All pairs (or single ones) of candidate thresholds; what is dearer and not better than another
 /// is left out.
 std::vector<PolicyPoint> FullGrid(std::span<const RoutedRow> rows, const Policy& policy) {
-  const std::vector<float> first = Candidates(rows, policy, 0, policy.tiers == 2 ? 400 : 72);
+  const std::vector<float> first = Candidates(rows, policy, 0, policy.tiers == 2 ? 1000 : 72);
   const std::vector<float> second =
       policy.tiers == 3 ? Candidates(rows, policy, 1, 96) : std::vector<float>{kNever};
   std::vector<PolicyPoint> points;

@@ -270,6 +270,7 @@ namespace {
 struct Group {
   std::array<std::int32_t, kHeads> sum{};
   std::uint32_t squares = 0;  // of quantised idf
+  std::uint32_t words = 0;    // single words, and how many of them training saw
   std::uint32_t known = 0;
 };
 
@@ -280,7 +281,9 @@ Group SumGroup(const RouterParts& parts, std::span<const std::uint32_t> list) {
     for (std::size_t h = 0; h < kHeads; ++h) group.sum[h] += row[h];
     const std::uint32_t idf = parts.idf[bucket];
     group.squares += idf * idf;
-    group.known += idf != 0 ? 1 : 0;
+    const bool word = bucket < kUnigramBuckets;
+    group.words += word ? 1 : 0;
+    group.known += word && idf != 0 ? 1 : 0;
   }
   return group;
 }
@@ -316,9 +319,8 @@ Prediction Router::Predict(const Features& features) const {
   Prediction result;
   result.tiers = tiers();
   const float unknown =
-      features.words().empty()
-          ? 1.0F
-          : 1.0F - static_cast<float>(words.known) / static_cast<float>(features.words().size());
+      words.words == 0 ? 1.0F
+                       : 1.0F - static_cast<float>(words.known) / static_cast<float>(words.words);
   const float usual = parts_.unknown_usual;
   result.distance = std::clamp((unknown - usual) / std::max(1 - usual, 1e-6F), 0.0F, 1.0F);
   // Beyond what held-out rows showed, the learned score fades into the base rate.

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -13,21 +14,25 @@
 namespace triage::learn {
 namespace {
 
-/// Questions about "easy" things that both models solve, and "hard" ones that only the strong one
-/// does.
+constexpr std::array<std::string_view, 10> kTopics = {"spelling",  "capitals", "colours", "sums",
+                                                      "weather",   "dates",    "grammar", "physics",
+                                                      "integrals", "theorems"};
+
+/// Ten topics from what the weak model always solves to what it hardly ever does; the strong one
+/// solves all.
 Dataset Synthetic(std::size_t count, std::uint64_t seed) {
   Dataset data;
   data.models = {"weak", "strong"};
   Random random(seed);
   for (std::size_t i = 0; i < count; ++i) {
-    const bool hard = i % 2 == 0;
+    const std::size_t topic = i % kTopics.size();
     Row row;
     row.id = std::to_string(i);
     row.dataset = "synthetic";
-    row.prompt = std::string(hard ? "prove the theorem number " : "name the capital of country ") +
-                 std::to_string(random.Below(1'000'000));
-    const bool noise = random.Uniform() < 0.1;
-    row.outcomes = {{.model = 0, .score = hard == noise ? 1.0F : 0.0F, .output_chars = 400},
+    row.prompt =
+        fmt::format("a question on {} with number {}", kTopics[topic], random.Below(1'000'000));
+    const bool solved = random.Uniform() > 0.1 * static_cast<double>(topic);
+    row.outcomes = {{.model = 0, .score = solved ? 1.0F : 0.0F, .output_chars = 400},
                     {.model = 1, .score = 1, .output_chars = 400}};
     data.rows.push_back(std::move(row));
   }
@@ -66,34 +71,36 @@ class TrainedRouter : public testing::Test {
 };
 
 TEST_F(TrainedRouter, TellsWhatTheCheapTierCanDo) {
-  const Prediction easy = Ask(router(), "name the capital of country 77");
-  const Prediction hard = Ask(router(), "prove the theorem number 77");
+  const Prediction easy = Ask(router(), "a question on spelling with number 77");
+  const Prediction hard = Ask(router(), "a question on theorems with number 77");
   EXPECT_EQ(easy.tiers, 2U);
-  EXPECT_GT(easy.sufficiency[0], 0.8F);
-  EXPECT_LT(hard.sufficiency[0], 0.2F);
+  EXPECT_GT(easy.sufficiency[0], 0.75F);
+  EXPECT_LT(hard.sufficiency[0], 0.3F);
   EXPECT_EQ(hard.sufficiency[1], 1);
   EXPECT_NEAR(easy.output_tokens[1], 100, 5);
 }
 
 TEST_F(TrainedRouter, KnowsThatForeignTextIsFarAndFallsBackToTheBaseRate) {
-  EXPECT_LT(Ask(router(), "name the capital of country").distance, 0.2F);
+  EXPECT_LT(Ask(router(), "a question on dates with number").distance, 0.2F);
   const Prediction far = Ask(router(), "zebra quilts juggle vexing waltz nymphs");
   EXPECT_GT(far.distance, 0.8F);
   EXPECT_NEAR(far.sufficiency[0], report_->tiers[0].base_rate, 0.05);
   EXPECT_EQ(Ask(router(), "  ").distance, 1);
 }
 
-TEST_F(TrainedRouter, KeepsItsQualityOnUnseenQuestionsForHalfTheCost) {
+TEST_F(TrainedRouter, KeepsItsQualityOnUnseenQuestionsForLess) {
   EvalOptions options;
   options.tiers = Options().tiers;
   options.prices = Options().prices;
+  options.keep_quality =
+      0.9;  // every tenth label is noise: .95 is the best that half the cost can buy
   const auto report = Evaluate(router(), Synthetic(400, 99), options);
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->rows, 400U);
-  EXPECT_GT(report->plain.quality_share, 0.92);
-  EXPECT_LT(report->plain.cost_share, 0.75);
+  EXPECT_GT(report->plain.quality_share, 0.86);
+  EXPECT_LT(report->plain.cost_share, 0.8);
   ASSERT_TRUE(report->router.gap);
-  EXPECT_GT(report->router.gap->apgr, 0.65);
+  EXPECT_GT(report->router.gap->apgr, 0.6);
   EXPECT_GE(report->oracle.gap->apgr, report->router.gap->apgr);
   EXPECT_LT(report->oracle.cost95, report->router.cost95 + 0.02);
 }
@@ -115,8 +122,8 @@ TEST_F(TrainedRouter, SurvivesTheFile) {
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_EQ((*loaded)->version(), router().version());
   EXPECT_EQ((*loaded)->models(), router().models());
-  const Prediction a = Ask(router(), "name the capital of country 9");
-  const Prediction b = Ask(**loaded, "name the capital of country 9");
+  const Prediction a = Ask(router(), "a question on sums with number 9");
+  const Prediction b = Ask(**loaded, "a question on sums with number 9");
   EXPECT_EQ(a.sufficiency, b.sufficiency);
   EXPECT_LE(router().Bytes().size(), std::size_t{4} << 20);
 }

@@ -166,11 +166,14 @@ class Trainer {
   }
 
   float UnknownShare(std::size_t row) const {
-    const auto words = rows_.words(row);
-    if (words.empty()) return 1;
-    const auto unknown = std::count_if(words.begin(), words.end(),
-                                       [&](std::uint32_t word) { return rows_.idf()[word] <= 0; });
-    return static_cast<float>(unknown) / static_cast<float>(words.size());
+    std::size_t words = 0;
+    std::size_t unknown = 0;
+    for (const std::uint32_t word : rows_.words(row)) {
+      if (word >= kUnigramBuckets) continue;
+      ++words;
+      unknown += rows_.idf()[word] > 0 ? 0 : 1;
+    }
+    return words > 0 ? static_cast<float>(unknown) / static_cast<float>(words) : 1.0F;
   }
 
   void Calibrate() {
