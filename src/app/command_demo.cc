@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "app/commands.h"
+#include "app/demo_curve.h"
 #include "app/demo_ladder.h"
 #include "app/demo_load.h"
 #include "app/demo_report.h"
@@ -22,11 +23,10 @@
 #include "app/demo_traffic.h"
 #include "app/gateway.h"
 #include "app/simulated_host.h"
-#include "app/snapshot.h"
 #include "config/load.h"
+#include "learn/router.h"
 #include "ledger/open.h"
 #include "observe/log.h"
-#include "observe/metrics.h"
 
 namespace triage::app {
 
@@ -56,8 +56,6 @@ struct DemoHouse {
   std::shared_ptr<const simulate::RecordedAnswers> recorded;
   std::vector<std::unique_ptr<SimulatedHost>> hosts;
   config::Snapshot config;
-  std::vector<double> thresholds;
-  std::string router;
   std::unique_ptr<Gateway> gateway;
 };
 
@@ -148,11 +146,6 @@ Result<DemoHouse> StartHouse(const DemoFlags& flags) {
   auto config = LoadDemoConfig(flags.config);
   if (!config) return std::move(config).error();
   house.config = std::move(*config);
-  observe::Registry unused;
-  const auto snapshot = BuildSnapshot(house.config, unused);
-  if (!snapshot) return snapshot.error();
-  house.thresholds = (*snapshot)->options.thresholds;
-  house.router = (*snapshot)->options.router_version;
   auto gateway = Gateway::Start({.config = house.config});
   if (!gateway) return std::move(gateway).error();
   house.gateway = std::move(*gateway);
@@ -258,16 +251,18 @@ Result<int> Demo(const DemoFlags& flags) {
   DemoRun run;
   run.seconds = std::chrono::duration<double>(SystemClock().Now() - start).count();
   run.speed = flags.speed;
-  run.router = house.router;
   PrintFailures(replies);
 
   house.gateway->FlushLedger();
   const auto exchanges = ReadLedger(house.config->ledger.path, replies);
   if (!exchanges) return exchanges.error();
+  if (!exchanges->empty()) run.router = exchanges->begin()->second.decision.router_version;
   const auto outcomes = Join(house, traffic, replies, *exchanges, flags.speed);
   std::vector<DemoTier> tiers;
   for (const DemoRung& rung : house.ladder) tiers.push_back(rung.tier);
-  const DemoReport report = Summarize(std::move(tiers), outcomes, house.thresholds);
+  DemoReport report = Summarize(std::move(tiers), outcomes);
+  const auto router = learn::Router::Load(house.config->routing.router.string());
+  if (router) report.curve = OperatingCurve(**router, outcomes);
   const auto written = WriteFile(flags.out, DemoHtml(report, run));
   if (!written) return written.error();
   if (flags.json) {

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -113,9 +114,13 @@ std::string Outcome(const ledger::Exchange& exchange) {
 int ExplainStored(const ExplainOptions& options, const ExchangeId& id) {
   std::string path = options.ledger;
   if (path.empty()) {
-    const config::Snapshot config = LoadConfig(options.config);
-    if (config == nullptr) return 1;
-    path = config->ledger.path.string();
+    if (std::filesystem::exists(options.config)) {
+      const config::Snapshot config = LoadConfig(options.config);
+      if (config == nullptr) return 1;
+      path = config->ledger.path.string();
+    } else {
+      path = "triage.db";  // as `triage report`
+    }
   }
   const Result<std::unique_ptr<ledger::Store>> store =
       ledger::OpenSqlite({.path = path, .mode = ledger::OpenMode::kReadOnly});

@@ -213,7 +213,8 @@ std::string DemoHtml(const DemoReport& report, const DemoRun& run) {
                       EscapeHtml(GoalSentence(report)));
   html += "<h2>Cost and quality</h2>\n" + CurveSvg(report);
   html += report.curve.empty() ? "<p class=\"note\">Dashed: random mixing of single models.</p>\n"
-                               : "<p class=\"note\">Line: this router at other thresholds. Dashed: "
+                               : "<p class=\"note\">Line: this router at other operating points, "
+                                 "each tuned on training data. Dashed: "
                                  "random mixing of single models.</p>\n";
   html += FiguresTable(report);
   html += "<h2>Where the questions went</h2>\n" + ShareTable(report);

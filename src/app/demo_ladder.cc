@@ -149,10 +149,6 @@ DemoOutcome JoinOutcome(const simulate::RecordedQuestion& question,
   outcome.fallback = std::ranges::any_of(exchange->attempts, [](const ledger::Attempt& attempt) {
     return attempt.kind == ledger::AttemptKind::kFallback;
   });
-  for (const decide::TierView& tier : exchange->decision.tiers) {
-    if (!tier.sufficiency) break;
-    outcome.sufficiency.push_back(*tier.sufficiency);
-  }
   // Without an answer nothing can be recomputed, and nothing was paid for.
   outcome.cost_agrees =
       rung != nullptr ? CostAgrees(reply, *exchange, *rung) : exchange->cost == NanoDollars{};

@@ -13,21 +13,10 @@ namespace {
 constexpr int kSmallestSlice = 20;  // below this a mean says little
 constexpr std::size_t kWorstSlices = 5;
 constexpr std::size_t kExamples = 3;
-constexpr int kCurveSteps = 60;
-constexpr double kCurveReach = 8;  // logits: from all to the cheapest to all to the dearest tier
 
 double Score(const DemoOutcome& outcome, int tier) {
   if (tier < 0) return 0;
   return outcome.tiers[static_cast<std::size_t>(tier)].score.value_or(0);
-}
-
-double Logit(double p) {
-  const double safe = std::clamp(p, 1e-6, 1 - 1e-6);
-  return std::log(safe / (1 - safe));
-}
-
-double Logistic(double x) {
-  return 1 / (1 + std::exp(-x));
 }
 
 double Ratio(NanoDollars part, NanoDollars whole) {
@@ -192,34 +181,6 @@ std::vector<LostExample> Examples(std::span<const DemoOutcome> outcomes,
   return examples;
 }
 
-std::vector<CurvePoint> Curve(std::span<const DemoOutcome> outcomes, std::vector<double> thresholds,
-                              NanoDollars frontier_cost) {
-  std::vector<CurvePoint> curve;
-  if (outcomes.empty() || std::ranges::any_of(outcomes, [](const DemoOutcome& outcome) {
-        return outcome.sufficiency.size() + 1 < outcome.tiers.size();
-      })) {
-    return curve;
-  }
-  thresholds.resize(outcomes.front().tiers.size() - 1, 0.5);
-  for (int step = -kCurveSteps; step <= kCurveSteps; ++step) {
-    const double shift = kCurveReach * step / kCurveSteps;
-    double quality = 0;
-    NanoDollars cost;
-    for (const DemoOutcome& outcome : outcomes) {
-      std::size_t tier = 0;
-      while (tier < thresholds.size() &&
-             outcome.sufficiency[tier] < Logistic(Logit(thresholds[tier]) + shift)) {
-        ++tier;
-      }
-      quality += Score(outcome, static_cast<int>(tier));
-      cost += outcome.tiers[tier].cost;
-    }
-    curve.push_back(
-        {shift, Ratio(cost, frontier_cost), quality / static_cast<double>(outcomes.size())});
-  }
-  return curve;
-}
-
 void Count(std::span<const DemoOutcome> outcomes, DemoReport& report) {
   std::vector<double> decide;
   for (const DemoOutcome& outcome : outcomes) {
@@ -272,8 +233,7 @@ double MixedPercentile(std::vector<double> a, std::vector<double> b, double shar
   return last;
 }
 
-DemoReport Summarize(std::vector<DemoTier> tiers, std::span<const DemoOutcome> outcomes,
-                     std::span<const double> thresholds) {
+DemoReport Summarize(std::vector<DemoTier> tiers, std::span<const DemoOutcome> outcomes) {
   DemoReport report;
   report.tiers = std::move(tiers);
   report.questions = static_cast<int>(outcomes.size());
@@ -298,7 +258,6 @@ DemoReport Summarize(std::vector<DemoTier> tiers, std::span<const DemoOutcome> o
   Count(outcomes, report);
   report.worst_slices = WorstSlices(outcomes);
   report.examples = Examples(outcomes, report.worst_slices);
-  report.curve = Curve(outcomes, {thresholds.begin(), thresholds.end()}, frontier.cost);
   return report;
 }
 

@@ -29,11 +29,10 @@ struct DemoOutcome {
   std::string id;
   std::string slice;  ///< data set, with the subject where there is one
   std::string prompt;
-  std::vector<TierOutcome> tiers;   ///< cheapest first
-  std::vector<double> sufficiency;  ///< the router's, per tier but the last; empty = not known
-  int delivered = -1;               ///< tier of the model that answered; -1 = no answer
-  NanoDollars cost;                 ///< from the ledger, all attempts
-  double latency_ms = 0;            ///< measured at the client, on the simulated time scale
+  std::vector<TierOutcome> tiers;  ///< cheapest first
+  int delivered = -1;              ///< tier of the model that answered; -1 = no answer
+  NanoDollars cost;                ///< from the ledger, all attempts
+  double latency_ms = 0;           ///< measured at the client, on the simulated time scale
   double decide_us = 0;
   bool fallback = false;      ///< another model than the first of its chain was tried
   bool text_matches = false;  ///< the text is the recorded one of that model
@@ -73,11 +72,10 @@ struct LostExample {
   std::vector<double> scores;  ///< per tier
 };
 
-/// The whole traffic with all thresholds shifted: the cheapest tier whose sufficiency reaches its
-/// threshold.
+/// What all questions would cost and be worth at another operating point of the router.
 struct CurvePoint {
-  double shift = 0;  ///< in logits; 0 = the thresholds that were used
-  double cost_ratio = 0;
+  double keep_quality = 0;  ///< as the configuration names it
+  double cost_ratio = 0;    ///< of always-frontier
   double quality = 0;
 };
 
@@ -101,7 +99,7 @@ struct DemoReport {
   int cost_disagreements = 0;
   std::vector<SliceLoss> worst_slices;  ///< most lost first
   std::vector<LostExample> examples;
-  std::vector<CurvePoint> curve;  ///< cheapest first; empty when the router's numbers are not known
+  std::vector<CurvePoint> curve;  ///< rising keep_quality; filled by OperatingCurve
 
   bool GoalMet() const;
 };
@@ -118,10 +116,7 @@ double Percentile(std::vector<double> values, double share);
 double MixedPercentile(std::vector<double> a, std::vector<double> b, double share_b, double share);
 
 /// Adds everything up. Each outcome has as many tiers as `tiers`, of which there is at least one.
-/// `thresholds` are those the gateway used, one a tier but the last; empty = not known, then the
-/// curve sweeps one common threshold.
-DemoReport Summarize(std::vector<DemoTier> tiers, std::span<const DemoOutcome> outcomes,
-                     std::span<const double> thresholds);
+DemoReport Summarize(std::vector<DemoTier> tiers, std::span<const DemoOutcome> outcomes);
 
 /// The first `characters` code points in one line, with "…" when there is more.
 std::string OneLine(std::string_view text, std::size_t characters);

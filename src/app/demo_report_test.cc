@@ -57,7 +57,7 @@ TEST(Percentiles, OfMixturesWeighTheSamples) {
 
 TEST(Reports, AddUpAsByHand) {
   const auto outcomes = FourQuestions();
-  const DemoReport report = Summarize(kTwoTiers, outcomes, {});
+  const DemoReport report = Summarize(kTwoTiers, outcomes);
   EXPECT_EQ(report.questions, 4);
   EXPECT_THAT(report.tier_share, testing::ElementsAre(0.75, 0.25));
   EXPECT_DOUBLE_EQ(report.routed.quality, 0.75);
@@ -87,7 +87,7 @@ TEST(Reports, CountFailuresAsWrongAnswers) {
   outcomes[2].text_matches = false;
   outcomes[3].cost_agrees = false;
   outcomes[3].fallback = true;
-  const DemoReport report = Summarize(kTwoTiers, outcomes, {});
+  const DemoReport report = Summarize(kTwoTiers, outcomes);
   EXPECT_DOUBLE_EQ(report.routed.quality, 0.25);
   EXPECT_EQ(report.errors, 1);
   EXPECT_EQ(report.ungraded, 1);
@@ -100,7 +100,7 @@ TEST(Reports, CountFailuresAsWrongAnswers) {
 }
 
 TEST(Reports, OfNothingAreEmptyNotBroken) {
-  const DemoReport report = Summarize(kTwoTiers, {}, {});
+  const DemoReport report = Summarize(kTwoTiers, {});
   EXPECT_EQ(report.questions, 0);
   EXPECT_FALSE(report.GoalMet());
   EXPECT_FALSE(DemoText(report, {}).empty());
@@ -120,7 +120,7 @@ TEST(Reports, NameTheSlicesAndQuestionsThatLostMost) {
   }
   outcomes.push_back(Outcome("rare", {{0.0, NanoDollars(1), 1}, {1.0, NanoDollars(2), 2}}, 0));
   outcomes.back().slice = "too small to tell";
-  const DemoReport report = Summarize(kTwoTiers, outcomes, {});
+  const DemoReport report = Summarize(kTwoTiers, outcomes);
   ASSERT_EQ(report.worst_slices.size(), 2U);
   EXPECT_EQ(report.worst_slices[0].name, "code");
   EXPECT_DOUBLE_EQ(report.worst_slices[0].routed, 0.5);
@@ -131,24 +131,6 @@ TEST(Reports, NameTheSlicesAndQuestionsThatLostMost) {
   EXPECT_THAT(report.examples[0].scores, testing::ElementsAre(0, 1));
 }
 
-TEST(Curves, RunFromAllCheapToAllDear) {
-  auto outcomes = FourQuestions();
-  const double sufficiency[] = {0.9, 0.8, 0.4, 0.2};
-  for (std::size_t i = 0; i < outcomes.size(); ++i) outcomes[i].sufficiency = {sufficiency[i]};
-  const double thresholds[] = {0.3};
-  const DemoReport report = Summarize(kTwoTiers, outcomes, thresholds);
-  ASSERT_FALSE(report.curve.empty());
-  EXPECT_DOUBLE_EQ(report.curve.front().quality, 0.5);
-  EXPECT_DOUBLE_EQ(report.curve.front().cost_ratio, 0.1);
-  EXPECT_DOUBLE_EQ(report.curve.back().cost_ratio, 1.0);
-  const auto used = std::ranges::find(report.curve, 0.0, &CurvePoint::shift);
-  ASSERT_NE(used, report.curve.end());
-  EXPECT_DOUBLE_EQ(used->cost_ratio, 0.325);  // only "d" goes up
-  EXPECT_DOUBLE_EQ(used->quality, 0.75);
-  outcomes[2].sufficiency.clear();
-  EXPECT_TRUE(Summarize(kTwoTiers, outcomes, thresholds).curve.empty());
-}
-
 TEST(Lines, AreShortenedAtCharactersNotBytes) {
   EXPECT_EQ(OneLine("a\n\nb\tc", 10), "a b c");
   EXPECT_EQ(OneLine("äöü", 3), "äöü");
@@ -156,7 +138,7 @@ TEST(Lines, AreShortenedAtCharactersNotBytes) {
 }
 
 TEST(DemoJsons, HaveTheNamesThatScriptsRelyOn) {
-  const auto json = nlohmann::json::parse(DemoJson(Summarize(kTwoTiers, FourQuestions(), {}), {}));
+  const auto json = nlohmann::json::parse(DemoJson(Summarize(kTwoTiers, FourQuestions()), {}));
   EXPECT_EQ(json["questions"], 4);
   EXPECT_EQ(json["cost_ratio"], 0.325);
   EXPECT_EQ(json["quality_ratio"], 1.0);
@@ -178,7 +160,7 @@ TEST(DemoPages, StandAloneAndEscapeWhatTheyQuote) {
   auto outcomes = FourQuestions();
   outcomes[2].prompt = "<script>alert(1)</script>";
   const std::string page =
-      DemoHtml(Summarize({{"fast", "small<b>"}, {"frontier", "big"}}, outcomes, {}), {});
+      DemoHtml(Summarize({{"fast", "small<b>"}, {"frontier", "big"}}, outcomes), {});
   EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(1)"));
   EXPECT_THAT(page, Not(HasSubstr("<script")));
   EXPECT_THAT(page, Not(HasSubstr("small<b>")));

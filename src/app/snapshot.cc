@@ -1,6 +1,7 @@
 #include "app/snapshot.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 #include <string_view>
@@ -55,7 +56,6 @@ decide::PolicyRule ToRule(const config::Policy& policy, const config::Config& co
   rule.when.team = Values(policy, "team");
   rule.when.feature = Values(policy, "feature");
   rule.when.session = Values(policy, "session");
-  rule.when.query_type = Values(policy, "query_type");
   for (const std::string& text : Values(policy, "impact")) {
     if (const auto impact = llm::ParseImpact(text)) rule.when.impact.push_back(*impact);
   }
@@ -73,19 +73,36 @@ decide::PolicyRule ToRule(const config::Policy& policy, const config::Config& co
   return rule;
 }
 
-/// Which of the router's models speaks for a tier: one that a chain member's name contains, else
-/// the one at the same relative height.
+/// Whether `served`, a provider's name of a model, is a version of `model` and not of a sibling:
+/// "gpt-4o-2024-08-06" is one of "gpt-4o", "gpt-4o-mini" is not.
+bool IsVersionOf(std::string_view served, std::string_view model) {
+  const std::size_t at = served.find(model);
+  if (at == std::string_view::npos) return false;
+  const std::string_view rest = served.substr(at + model.size());
+  if (rest.empty() || rest.front() == ':' || rest.front() == '@') return true;
+  if (rest.front() != '-') return false;
+  const std::string_view word = rest.substr(1);
+  if (!word.empty() && word.front() >= '0' && word.front() <= '9') return true;
+  constexpr std::array kVariants = {"instant", "instruct", "versatile", "chat", "it"};
+  return std::any_of(kVariants.begin(), kVariants.end(),
+                     [&](std::string_view v) { return word.starts_with(v); });
+}
+
+/// Which of the router's models speaks for a tier: one that a chain member is a version of, else
+/// the one at the same relative height. The router's top speaks for the highest tier and for no
+/// other: it is the yardstick.
 int RouterHead(const learn::Router& router, const config::Config& config, std::size_t tier) {
+  const int top = static_cast<int>(router.tiers()) - 1;
+  if (tier + 1 == config.tiers.size()) return top;
   for (const std::string& member : config.tiers[tier].chain) {
     const std::string served = ToLowerAscii(config.FindModel(member)->model);
-    for (std::size_t head = 0; head < router.models().size(); ++head) {
-      if (served.find(ToLowerAscii(router.models()[head])) != std::string::npos)
-        return static_cast<int>(head);
+    for (int head = 0; head < top; ++head) {
+      if (IsVersionOf(served, ToLowerAscii(router.models()[static_cast<std::size_t>(head)])))
+        return head;
     }
   }
-  if (config.tiers.size() < 2) return static_cast<int>(router.tiers()) - 1;
   const double height = static_cast<double>(tier) / static_cast<double>(config.tiers.size() - 1);
-  return static_cast<int>(std::lround(height * static_cast<double>(router.tiers() - 1)));
+  return std::min(static_cast<int>(std::lround(height * top)), top - 1);
 }
 
 /// The threshold that bounds a tier is the router's for the tier below the one that comes next:
@@ -168,6 +185,7 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
   for (const config::Policy& policy : config->policies)
     made->options.policies.push_back(ToRule(policy, *config));
   made->options.verify = config->verify.defaults;
+  made->options.known_checks = {"basic"};
   made->options.rule = config->routing.rule == config::Rule::kExpectedCost
                            ? decide::Rule::kExpectedCost
                            : decide::Rule::kThresholds;

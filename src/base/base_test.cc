@@ -1,7 +1,7 @@
-#include <gtest/gtest.h>
-
 #include <limits>
 #include <stdexcept>
+
+#include <gtest/gtest.h>
 
 #include "base/bounded_queue.h"
 #include "base/ids.h"
@@ -44,7 +44,8 @@ TEST(Money, PrintsExactDollars) {
   EXPECT_EQ(FormatUsd(NanoDollars(1'234'567)), "0.001234567");
   EXPECT_EQ(FormatUsd(NanoDollars(-1'500'000'000)), "-1.50");
   EXPECT_EQ(FormatUsd(NanoDollars(0)), "0.00");
-  EXPECT_EQ(FormatUsd(NanoDollars(std::numeric_limits<std::int64_t>::min())), "-9223372036.854775808");
+  EXPECT_EQ(FormatUsd(NanoDollars(std::numeric_limits<std::int64_t>::min())),
+            "-9223372036.854775808");
 }
 
 TEST(Ids, SurviveTheWayThroughText) {
@@ -71,7 +72,9 @@ TEST(Text, FindsNearNames) {
   EXPECT_EQ(EditDistance("kitten", "sitting"), 3U);
 }
 
-Task<int> Answer() { co_return 42; }
+Task<int> Answer() {
+  co_return 42;
+}
 
 Task<int> Throwing() {
   throw std::runtime_error("expected in this test");

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <condition_variable>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <mutex>
@@ -10,7 +10,8 @@
 
 namespace triage {
 
-/// Hands values from many threads to one consumer. Pushing never waits for the consumer: a full queue refuses.
+/// Hands values from many threads to one consumer. Pushing never waits for the consumer: a full
+/// queue refuses.
 template <class T>
 class BoundedQueue {
  public:
@@ -28,7 +29,8 @@ class BoundedQueue {
     return true;
   }
 
-  /// Waits up to `limit` for something, then takes all there is. Empty on time-out or when closed and drained.
+  /// Waits up to `limit` for something, then takes all there is. Empty on time-out or when closed
+  /// and drained.
   std::vector<T> PopAll(std::chrono::milliseconds limit) {
     std::unique_lock lock(mutex_);
     ready_.wait_for(lock, limit, [this] { return closed_ || !items_.empty(); });

@@ -2,8 +2,8 @@
 
 namespace triage {
 
-/// Lets one owner end whatever a coroutine is waiting for. One thread; one waiter at a time, because an exchange is one
-/// coroutine. Cancelled once, for good.
+/// Lets one owner end whatever a coroutine is waiting for. One thread; one waiter at a time,
+/// because an exchange is one coroutine. Cancelled once, for good.
 class CancelScope {
  public:
   using Hook = void (*)(void* waiter);
@@ -14,7 +14,8 @@ class CancelScope {
 
   bool cancelled() const { return cancelled_; }
 
-  /// Calls the waiter's hook, if somebody waits. The hook must make the wait end soon; it may not resume in place.
+  /// Calls the waiter's hook, if somebody waits. The hook must make the wait end soon; it may not
+  /// resume in place.
   void Cancel() {
     cancelled_ = true;
     if (hook_ != nullptr) hook_(waiter_);

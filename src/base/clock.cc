@@ -8,7 +8,8 @@ class MachineClock final : public Clock {
   SteadyTime Now() const override { return std::chrono::steady_clock::now(); }
 
   WallTime WallNow() const override {
-    return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    return std::chrono::time_point_cast<std::chrono::microseconds>(
+        std::chrono::system_clock::now());
   }
 };
 

@@ -9,7 +9,8 @@
 
 namespace triage {
 
-/// Why something failed. Closed: every consumer switches over all of it. HTTP statuses are chosen in `api/error_response`.
+/// Why something failed. Closed: every consumer switches over all of it. HTTP statuses are chosen
+/// in `api/error_response`.
 enum class ErrorCode {
   kInvalidRequest,  ///< the caller's bytes or values are wrong; retrying the same will fail again
   kUnauthorized,    ///< no or unknown credentials
@@ -31,14 +32,15 @@ enum class ErrorCode {
 /// Stable lower-case name, e.g. "rate_limited"; for logs and metric labels.
 std::string_view Name(ErrorCode code);
 
-/// A failure as a value. `message` may be shown to a client; `detail` goes to the log only and never holds prompt text or secrets.
+/// A failure as a value. `message` may be shown to a client; `detail` goes to the log only and
+/// never holds prompt text or secrets.
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;
   std::string detail = {};
-  std::string field = {};                                       ///< JSON pointer or header name at fault, if one is
+  std::string field = {};  ///< JSON pointer or header name at fault, if one is
   std::optional<std::chrono::milliseconds> retry_after = {};  ///< when trying again may help
-  int upstream_status = 0;                                      ///< HTTP status of the provider, 0 when there was none
+  int upstream_status = 0;  ///< HTTP status of the provider, 0 when there was none
 };
 
 /// What a function that can fail returns.
@@ -51,12 +53,14 @@ class [[nodiscard]] Result : public std::expected<T, Error> {
   Result(Error error) : std::expected<T, Error>(std::unexpect, std::move(error)) {}
 };
 
-/// Puts "context: " in front of the log detail (not of the client's message) when an error crosses a layer.
+/// Puts "context: " in front of the log detail (not of the client's message) when an error crosses
+/// a layer.
 Error WithContext(Error error, std::string_view context);
 
-/// Ends the process with file and line when `condition` is false: a bug, never reachable from input.
-#define TRIAGE_CHECK(condition)                                          \
-  do {                                                                   \
+/// Ends the process with file and line when `condition` is false: a bug, never reachable from
+/// input.
+#define TRIAGE_CHECK(condition)                                              \
+  do {                                                                       \
     if (!(condition)) ::triage::CheckFailed(#condition, __FILE__, __LINE__); \
   } while (false)
 [[noreturn]] void CheckFailed(const char* condition, const char* file, int line);

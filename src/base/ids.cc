@@ -32,7 +32,8 @@ std::optional<ExchangeId> ExchangeId::Parse(std::string_view text) {
     if (digit == std::string_view::npos) return std::nullopt;
     bits = (bits << 5) | digit;
   }
-  return ExchangeId{.high = static_cast<std::uint64_t>(bits >> 64), .low = static_cast<std::uint64_t>(bits)};
+  return ExchangeId{.high = static_cast<std::uint64_t>(bits >> 64),
+                    .low = static_cast<std::uint64_t>(bits)};
 }
 
 }  // namespace triage

@@ -11,7 +11,8 @@
 
 namespace triage {
 
-/// Identifies an exchange: 48 bits of Unix milliseconds, then 80 random bits (ULID), so that ids sort by time.
+/// Identifies an exchange: 48 bits of Unix milliseconds, then 80 random bits (ULID), so that ids
+/// sort by time.
 struct ExchangeId {
   std::uint64_t high = 0;
   std::uint64_t low = 0;

@@ -18,10 +18,11 @@ NanoDollars CostSum::Rounded() const {
 
 Result<PricePerMillion> ParsePrice(std::string_view text) {
   auto invalid = [&] {
-    return Error{.code = ErrorCode::kInvalidRequest,
-                 .message = "'" + std::string(text) +
-                            "' is not a price: expected USD per million tokens such as 0.18, not negative, "
-                            "at most 9 decimals"};
+    return Error{
+        .code = ErrorCode::kInvalidRequest,
+        .message = "'" + std::string(text) +
+                   "' is not a price: expected USD per million tokens such as 0.18, not negative, "
+                   "at most 9 decimals"};
   };
   constexpr std::int64_t kMaxDollars = 1'000'000;
   std::int64_t dollars = 0;

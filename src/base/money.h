@@ -9,7 +9,8 @@
 
 namespace triage {
 
-/// An amount of money in integer nano-dollars (1e-9 USD). The only representation of money in Triage.
+/// An amount of money in integer nano-dollars (1e-9 USD). The only representation of money in
+/// Triage.
 class NanoDollars {
  public:
   constexpr NanoDollars() = default;
@@ -20,9 +21,13 @@ class NanoDollars {
 
   constexpr auto operator<=>(const NanoDollars&) const = default;
 
-  constexpr NanoDollars operator+(NanoDollars other) const { return NanoDollars(value_ + other.value_); }
+  constexpr NanoDollars operator+(NanoDollars other) const {
+    return NanoDollars(value_ + other.value_);
+  }
 
-  constexpr NanoDollars operator-(NanoDollars other) const { return NanoDollars(value_ - other.value_); }
+  constexpr NanoDollars operator-(NanoDollars other) const {
+    return NanoDollars(value_ - other.value_);
+  }
 
   constexpr NanoDollars operator-() const { return NanoDollars(-value_); }
 
@@ -56,10 +61,12 @@ class CostSum {
   __int128 sum_ = 0;  // nano-dollars × 1e6
 };
 
-/// "0.18" (USD per million tokens, at most 9 decimals, not negative) → price. Exact: no floating point is involved.
+/// "0.18" (USD per million tokens, at most 9 decimals, not negative) → price. Exact: no floating
+/// point is involved.
 Result<PricePerMillion> ParsePrice(std::string_view usd_per_million);
 
-/// Exact decimal dollars with all digits that matter: 1234567 → "0.001234567"; at least two decimals.
+/// Exact decimal dollars with all digits that matter: 1234567 → "0.001234567"; at least two
+/// decimals.
 std::string FormatUsd(NanoDollars amount);
 
 }  // namespace triage

@@ -4,7 +4,8 @@
 
 namespace triage {
 
-/// xoshiro256** (Blackman and Vigna, 2018), seeded through splitmix64. Not for secrets. One per thread or per test.
+/// xoshiro256** (Blackman and Vigna, 2018), seeded through splitmix64. Not for secrets. One per
+/// thread or per test.
 class Random {
  public:
   explicit Random(std::uint64_t seed);
@@ -18,7 +19,9 @@ class Random {
   double Uniform() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }
 
   /// Uniform in [0, bound); bound > 0.
-  std::uint64_t Below(std::uint64_t bound) { return static_cast<std::uint64_t>((static_cast<unsigned __int128>(Next()) * bound) >> 64); }
+  std::uint64_t Below(std::uint64_t bound) {
+    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(Next()) * bound) >> 64);
+  }
 
  private:
   std::uint64_t state_[4];

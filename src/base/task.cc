@@ -21,7 +21,9 @@ struct TaskGroup::Root {
   };
 };
 
-TaskGroup::~TaskGroup() { TRIAGE_CHECK(active_ == 0); }
+TaskGroup::~TaskGroup() {
+  TRIAGE_CHECK(active_ == 0);
+}
 
 TaskGroup::Root TaskGroup::Run(TaskGroup& group, Task<void> task) {
   try {
@@ -30,7 +32,9 @@ TaskGroup::Root TaskGroup::Run(TaskGroup& group, Task<void> task) {
     std::fprintf(stderr, "triage: a task ended with an exception: %s\n", error.what());
   }
   // The frame of the task goes before the count, so that a drained group has no live locals.
-  { Task<void> ended = std::move(task); }
+  {
+    Task<void> ended = std::move(task);
+  }
   --group.active_;
 }
 

@@ -64,10 +64,10 @@ struct Promise<void> : PromiseBase {
 
 }  // namespace internal
 
-/// A lazily started coroutine that is owned by whoever awaits it and runs on one thread. Nested awaits transfer
-/// symmetrically, so a level costs a frame and a jump (docs/adr/0002-task.md says why not asio::awaitable).
-/// Destroying a Task destroys its frame, and with it every local: cancellation is done by ending the awaited I/O,
-/// not by destroying a running Task.
+/// A lazily started coroutine that is owned by whoever awaits it and runs on one thread. Nested
+/// awaits transfer symmetrically, so a level costs a frame and a jump (docs/adr/0002-task.md says
+/// why not asio::awaitable). Destroying a Task destroys its frame, and with it every local:
+/// cancellation is done by ending the awaited I/O, not by destroying a running Task.
 template <class T>
 class [[nodiscard]] Task {
  public:
@@ -117,8 +117,9 @@ inline Task<void> Promise<void>::get_return_object() noexcept {
 
 }  // namespace internal
 
-/// Owns coroutines that nobody awaits. Same thread for all calls. The owner must keep the group alive until `active()`
-/// is 0: it ends the I/O that its tasks wait for, then runs the loop until they are done.
+/// Owns coroutines that nobody awaits. Same thread for all calls. The owner must keep the group
+/// alive until `active()` is 0: it ends the I/O that its tasks wait for, then runs the loop until
+/// they are done.
 class TaskGroup {
  public:
   TaskGroup() = default;

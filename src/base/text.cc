@@ -7,7 +7,9 @@
 namespace triage {
 namespace {
 
-char LowerAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char LowerAscii(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 }  // namespace
 
@@ -25,16 +27,17 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-std::vector<std::string> NearestNames(std::string_view name, std::span<const std::string> candidates,
-                                      std::size_t most) {
+std::vector<std::string> NearestNames(std::string_view name,
+                                      std::span<const std::string> candidates, std::size_t most) {
   std::vector<std::pair<std::size_t, std::string>> near;
   const std::string wanted = ToLowerAscii(name);
   const std::size_t limit = std::max<std::size_t>(2, wanted.size() / 3);
   for (const std::string& candidate : candidates) {
     const std::string known = ToLowerAscii(candidate);
     const std::size_t distance = EditDistance(wanted, known);
-    const bool contained = wanted.size() >= 3 && known.size() >= 3 &&
-                           (known.find(wanted) != std::string::npos || wanted.find(known) != std::string::npos);
+    const bool contained =
+        wanted.size() >= 3 && known.size() >= 3 &&
+        (known.find(wanted) != std::string::npos || wanted.find(known) != std::string::npos);
     if (distance <= limit || contained) near.emplace_back(distance, candidate);
   }
   std::sort(near.begin(), near.end());

@@ -11,9 +11,10 @@ namespace triage {
 /// Levenshtein distance in bytes; O(a·b) time, for names, not for texts.
 std::size_t EditDistance(std::string_view a, std::string_view b);
 
-/// Up to `most` of `candidates` that are near `name` (distance at most a third of its length, at least 2, or one
-/// contains the other), nearest first. For "did you mean".
-std::vector<std::string> NearestNames(std::string_view name, std::span<const std::string> candidates,
+/// Up to `most` of `candidates` that are near `name` (distance at most a third of its length, at
+/// least 2, or one contains the other), nearest first. For "did you mean".
+std::vector<std::string> NearestNames(std::string_view name,
+                                      std::span<const std::string> candidates,
                                       std::size_t most = 3);
 
 /// ASCII only; other bytes stay.

@@ -248,7 +248,6 @@ constexpr auto kConfigKeys = std::to_array<Key>({
      .type = kChoiceList,
      .choices = "low|normal|high",
      .about = "`x-triage-error-tolerance`."},
-    {.path = "policies[].when.query_type", .type = kTextList, .about = "Kind of work."},
     {.path = "policies[].min_tier", .type = kText, .about = "Not below this tier."},
     {.path = "policies[].max_tier", .type = kText, .about = "Not above this tier."},
     {.path = "policies[].sensitivity", .type = kText, .about = "Treat as this sensitivity class."},

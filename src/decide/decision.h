@@ -16,7 +16,8 @@ enum class StepKind : std::uint8_t { kConstraint, kPolicy, kRouter, kJudge, kBan
 
 std::string_view Name(StepKind kind);
 
-/// One move of the decision; tiers are indexes into Decision::tiers. `from` is -1 where no tier had been chosen.
+/// One move of the decision; tiers are indexes into Decision::tiers. `from` is -1 where no tier had
+/// been chosen.
 struct Step {
   StepKind kind = StepKind::kRouter;
   int from = -1;
@@ -27,33 +28,38 @@ struct Step {
 /// What the decision knew of one tier.
 struct TierView {
   std::string tier;
-  std::optional<double> sufficiency;         ///< calibrated probability; nothing when the router was not asked
+  std::optional<double>
+      sufficiency;  ///< calibrated probability; nothing when the router was not asked
   std::optional<NanoDollars> expected_cost;  ///< all-in for this request
   bool admissible = true;
-  std::string because;                       ///< why not admissible; empty otherwise
-  /// Its models that can serve this request, in order. Filled for tiers above the chosen one that may stand in when
-  /// the chosen chain is exhausted; empty for all others. Not stored on the ledger.
+  std::string because;  ///< why not admissible; empty otherwise
+  /// Its models that can serve this request, in order. Filled for tiers above the chosen one that
+  /// may stand in when the chosen chain is exhausted; empty for all others. Not stored on the
+  /// ledger.
   std::vector<std::string> standby = {};
-  /// Sufficiency from which the tier is enough, its boundary to the next one; nothing at the top and where the router
-  /// was not asked. Not stored on the ledger.
+  /// Sufficiency from which the tier is enough, its boundary to the next one; nothing at the top
+  /// and where the router was not asked. Not stored on the ledger.
   std::optional<double> threshold = {};
 };
 
-/// Which tier, which chain, which checks, and why. Always explainable, stored on the ledger as it is.
+/// Which tier, which chain, which checks, and why. Always explainable, stored on the ledger as it
+/// is.
 struct Decision {
   std::string router_version;
   std::string config_version;
   std::string query_type;
   std::int64_t tokens_in = 0;
-  std::vector<TierView> tiers;      ///< cheapest first
-  std::optional<double> distance;   ///< to known data: 0 = like the training data, 1 = unlike anything in it
+  std::vector<TierView> tiers;  ///< cheapest first
+  std::optional<double>
+      distance;  ///< to known data: 0 = like the training data, 1 = unlike anything in it
   std::vector<Step> steps;
-  int tier = -1;                    ///< index into `tiers`; -1 when the request named a model that is in no tier
-  std::vector<std::string> chain;   ///< names of the models to try, in order, of `tier`
+  int tier = -1;  ///< index into `tiers`; -1 when the request named a model that is in no tier
+  std::vector<std::string> chain;  ///< names of the models to try, in order, of `tier`
   std::vector<std::string> checks;
-  double confidence = 1.0;          ///< sufficiency of the chosen tier; 1 when a rule or the request fixed it
-  double propensity = 1.0;          ///< probability with which this tier was chosen
-  bool pinned = false;              ///< the request named the model or the tier: no other tier may stand in
+  double confidence =
+      1.0;  ///< sufficiency of the chosen tier; 1 when a rule or the request fixed it
+  double propensity = 1.0;  ///< probability with which this tier was chosen
+  bool pinned = false;      ///< the request named the model or the tier: no other tier may stand in
   std::chrono::nanoseconds decide_time{0};
 
   /// Name of the chosen tier; empty when the request named a model that is in no tier.

@@ -11,6 +11,7 @@ namespace triage::learn {
 
 struct TrainOptions {
   std::string name = "router";
+  std::string command;             ///< how to make it again, for the model card; empty = not said
   std::vector<std::string> tiers;  ///< models that stand for the tiers, cheapest first
   PriceTable prices;               ///< of the tiers; a tier without a price is refused
   int exclude_fold = -1;           ///< rows of this fold are not looked at; -1 = use all

@@ -16,7 +16,16 @@
 namespace triage::ledger {
 
 /// What an attempt was for.
-enum class AttemptKind : std::uint8_t { kAnswer, kRetry, kFallback, kJudge, kCheck, kHedge, kShadow, kEmbedding };
+enum class AttemptKind : std::uint8_t {
+  kAnswer,
+  kRetry,
+  kFallback,
+  kJudge,
+  kCheck,
+  kHedge,
+  kShadow,
+  kEmbedding
+};
 
 std::string_view Name(AttemptKind kind);
 
@@ -24,16 +33,16 @@ std::string_view Name(AttemptKind kind);
 struct Attempt {
   AttemptKind kind = AttemptKind::kAnswer;
   std::string provider;
-  std::string model;        ///< Triage's name of it
+  std::string model;  ///< Triage's name of it
   std::string tier;
-  int status = 0;           ///< the provider's HTTP status; 0 = none came
-  std::string error;        ///< empty = succeeded; else base Name(ErrorCode)
+  int status = 0;     ///< the provider's HTTP status; 0 = none came
+  std::string error;  ///< empty = succeeded; else base Name(ErrorCode)
   std::optional<llm::Usage> usage;
   std::optional<NanoDollars> cost;  ///< nothing = unknown, never zero by default
   bool cost_estimated = false;
-  std::chrono::microseconds started{0};      ///< since the exchange began
+  std::chrono::microseconds started{0};  ///< since the exchange began
   std::chrono::microseconds connect{0};
-  std::chrono::microseconds first_byte{0};   ///< since the attempt began
+  std::chrono::microseconds first_byte{0};  ///< since the attempt began
   std::chrono::microseconds total{0};
 };
 
@@ -47,20 +56,21 @@ struct Exchange {
   bool stream = false;
   decide::Decision decision;
   std::vector<Attempt> attempts;
-  std::string tier;          ///< that answered; empty when none did
+  std::string tier;  ///< that answered; empty when none did
   std::string provider;
   std::string model;
-  int status = 0;            ///< HTTP status that the client got; 499 when it had gone
-  std::string error;         ///< empty = answered in full
+  int status = 0;     ///< HTTP status that the client got; 499 when it had gone
+  std::string error;  ///< empty = answered in full
   bool client_gone = false;
-  int escalations = 0;       ///< moves up after an answer was judged
-  std::string promoted_from; ///< tier that was down; empty otherwise
-  NanoDollars cost;          ///< sum over attempts with known cost
-  bool cost_complete = true; ///< false when an attempt's cost is unknown or estimated
-  std::optional<NanoDollars> baseline_cost;  ///< the same tokens on the baseline (top) tier: modelled
-  std::chrono::microseconds first_byte{0};   ///< to the client, since the exchange began
+  int escalations = 0;        ///< moves up after an answer was judged
+  std::string promoted_from;  ///< tier that was down; empty otherwise
+  NanoDollars cost;           ///< sum over attempts with known cost
+  bool cost_complete = true;  ///< false when an attempt's cost is unknown or estimated
+  std::optional<NanoDollars>
+      baseline_cost;  ///< the same tokens on the baseline (top) tier: modelled
+  std::chrono::microseconds first_byte{0};  ///< to the client, since the exchange began
   std::chrono::microseconds total{0};
-  std::string features;      ///< compressed feature vector for the learning store; empty = not sampled
+  std::string features;  ///< compressed feature vector for the learning store; empty = not sampled
   std::uint32_t feature_schema = 0;
 };
 

@@ -27,19 +27,20 @@ struct Call {
   const Request* request = nullptr;  ///< outlives the reply
   std::string_view model;            ///< the provider's own name of the model
   AttemptLimits limits;
-  CancelScope* cancel = nullptr;     ///< outlives the reply; never null
+  CancelScope* cancel = nullptr;  ///< outlives the reply; never null
 };
 
 /// What is known when a reply has ended; before that only what has been seen so far.
 struct ReplySummary {
   std::optional<Usage> usage;  ///< nothing when the provider told none
   FinishReason finish = FinishReason::kUnknown;
-  std::string served_model;    ///< what the provider says it ran
-  bool complete = false;       ///< ended as its dialect says it must
-  std::int64_t events = 0;     ///< of a stream: events that carried a part of the answer
+  std::string served_model;  ///< what the provider says it ran
+  bool complete = false;     ///< ended as its dialect says it must
+  std::int64_t events = 0;   ///< of a stream: events that carried a part of the answer
 };
 
-/// A successful (2xx) answer of a provider, pulled by whoever writes it on. Destroying it before the end cancels the call.
+/// A successful (2xx) answer of a provider, pulled by whoever writes it on. Destroying it before
+/// the end cancels the call.
 class Reply {
  public:
   virtual ~Reply() = default;
@@ -47,8 +48,9 @@ class Reply {
   virtual std::string_view content_type() const = 0;
   /// Length of the body when the provider gave it.
   virtual std::optional<std::uint64_t> content_length() const = 0;
-  /// The next bytes of the body, valid until the next call; empty at the end. For streams: whole or partial SSE events
-  /// as they arrived, without usage chunks that the client did not ask for. A body that ends too early is an error.
+  /// The next bytes of the body, valid until the next call; empty at the end. For streams: whole or
+  /// partial SSE events as they arrived, without usage chunks that the client did not ask for. A
+  /// body that ends too early is an error.
   virtual Task<Result<std::string_view>> Next() = 0;
   virtual const ReplySummary& summary() const = 0;
 };
@@ -63,9 +65,10 @@ struct CallTiming {
 class Provider {
  public:
   virtual ~Provider() = default;
-  /// Sends the call and waits until the answer has begun: status 2xx, and for a stream its first event, which is not
-  /// an error event. Everything else is an Error: kUnavailable (no connection), kTimeout, kCancelled, kRateLimited
-  /// (429), kUpstream (5xx, broken or error answer), kInvalidRequest (other 4xx; its message is the provider's).
+  /// Sends the call and waits until the answer has begun: status 2xx, and for a stream its first
+  /// event, which is not an error event. Everything else is an Error: kUnavailable (no connection),
+  /// kTimeout, kCancelled, kRateLimited (429), kUpstream (5xx, broken or error answer),
+  /// kInvalidRequest (other 4xx; its message is the provider's).
   virtual Task<Result<std::unique_ptr<Reply>>> Start(const Call& call, CallTiming& timing) = 0;
 };
 

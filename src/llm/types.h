@@ -24,11 +24,13 @@ struct Usage {
   std::int64_t cache_read = 0;
   std::int64_t cache_write_5m = 0;
   std::int64_t cache_write_1h = 0;
-  std::int64_t output = 0;     ///< without reasoning
+  std::int64_t output = 0;  ///< without reasoning
   std::int64_t reasoning = 0;
-  bool estimated = false;      ///< not the provider's own count
+  bool estimated = false;  ///< not the provider's own count
 
-  std::int64_t TotalInput() const { return fresh_input + cache_read + cache_write_5m + cache_write_1h; }
+  std::int64_t TotalInput() const {
+    return fresh_input + cache_read + cache_write_5m + cache_write_1h;
+  }
 
   std::int64_t TotalOutput() const { return output + reasoning; }
 
@@ -43,7 +45,8 @@ std::string_view Name(Tolerance tolerance);
 std::optional<Impact> ParseImpact(std::string_view text);
 std::optional<Tolerance> ParseTolerance(std::string_view text);
 
-/// Who asks and what is at stake: from `x-triage-*` headers, else from the same names in the body's `metadata`.
+/// Who asks and what is at stake: from `x-triage-*` headers, else from the same names in the body's
+/// `metadata`.
 struct Context {
   std::string user;
   std::string team;
@@ -82,7 +85,8 @@ struct ByteRange {
   bool empty() const { return begin == end; }
 };
 
-/// One generation request as the client sent it, with what Triage has to know of it. Not movable: turns point into `text`.
+/// One generation request as the client sent it, with what Triage has to know of it. Not movable:
+/// turns point into `text`.
 struct Request {
   Request() = default;
   Request(const Request&) = delete;
@@ -92,7 +96,7 @@ struct Request {
   std::string body;   ///< the client's bytes, untouched
   std::string model;  ///< as the client wrote it: auto, tier:NAME, PROVIDER/MODEL, an alias
   bool stream = false;
-  bool include_usage = false;  ///< the client asked for the usage chunk of a stream
+  bool include_usage = false;          ///< the client asked for the usage chunk of a stream
   std::int64_t max_output_tokens = 0;  ///< 0 = not given
   Needs needs;
   Context context;
@@ -107,6 +111,13 @@ struct Request {
 };
 
 /// Why generation ended, with the provider's own word kept.
-enum class FinishReason : std::uint8_t { kUnknown, kStop, kLength, kToolCalls, kContentFilter, kError };
+enum class FinishReason : std::uint8_t {
+  kUnknown,
+  kStop,
+  kLength,
+  kToolCalls,
+  kContentFilter,
+  kError
+};
 
 }  // namespace triage::llm

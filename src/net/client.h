@@ -35,7 +35,7 @@ struct ClientOptions {
       60'000};  ///< a pooled connection unused for longer is closed
   std::size_t max_idle_connections = 512;
   std::chrono::milliseconds dns_lifetime{30'000};  ///< addresses are looked up again after this
-  std::string ca_file;                             ///< empty = the system's certificates
+  std::string ca_file = {};                        ///< empty = the system's certificates
   bool verify_tls = true;
 };
 

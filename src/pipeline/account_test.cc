@@ -48,8 +48,9 @@ TEST(Account, KnowsNoCostWithoutAPriceRatherThanZero) {
 }
 
 TEST(Account, PricesTheBaselineWithoutTheServingModelsCache) {
-  EXPECT_EQ(BaselineCost(Prices(), {.fresh_input = 1, .cache_read = 9, .output = 1, .reasoning = 1}),
-            NanoDollars(10 * 2'500 + 2 * 10'000));
+  EXPECT_EQ(
+      BaselineCost(Prices(), {.fresh_input = 1, .cache_read = 9, .output = 1, .reasoning = 1}),
+      NanoDollars(10 * 2'500 + 2 * 10'000));
 }
 
 }  // namespace
