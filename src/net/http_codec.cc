@@ -75,15 +75,17 @@ Result<std::uint64_t> ParseContentLength(std::string_view value) {
   return length;
 }
 
-void ReadConnection(std::string_view value, FramingFields& fields) {
+bool ReadConnection(std::string_view value, FramingFields& fields) {
   while (!value.empty()) {
     const std::size_t comma = value.find(',');
     const std::string_view option = TrimBlanks(value.substr(0, comma));
+    if (!AllOf(option, kToken)) return false;
     if (IsName(option, "close")) fields.close = true;
     if (IsName(option, "keep-alive")) fields.keep_alive = true;
     if (comma == std::string_view::npos) break;
     value.remove_prefix(comma + 1);
   }
+  return true;
 }
 
 Result<void> ReadFramingField(std::string_view name, std::string_view value,
@@ -97,7 +99,9 @@ Result<void> ReadFramingField(std::string_view name, std::string_view value,
       if (IsName(name, "expect")) fields.expect_continue = IsName(value, "100-continue");
       break;
     case 10:
-      if (IsName(name, "connection")) ReadConnection(value, fields);
+      if (IsName(name, "connection") && !ReadConnection(value, fields)) {
+        return Protocol("malformed Connection");
+      }
       break;
     case 14:
       if (IsName(name, "content-length")) {
