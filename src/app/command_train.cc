@@ -55,6 +55,11 @@ int Train(const TrainFlags& flags) {
   options.prices = std::move(*prices);
   options.exclude_fold = flags.exclude_fold;
   options.seed = flags.seed;
+  options.command = fmt::format(
+      "triage train --data {} --tiers {}{} --prices {} --seed {} --out {}",
+      fmt::join(flags.data, " "), fmt::join(flags.tiers, ","),
+      flags.exclude_fold >= 0 ? fmt::format(" --exclude-fold {}", flags.exclude_fold) : "",
+      flags.prices, flags.seed, flags.out);
   auto report = learn::Train(*data, options);
   if (!report) return Fail(report.error());
   if (auto saved = report->router->Save(flags.out); !saved) return Fail(saved.error());

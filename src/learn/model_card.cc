@@ -119,6 +119,15 @@ std::string ModelCard(const Dataset& data, const TrainOptions& options, const Tr
     fmt::format_to(to, "| {} | {} | {:.3f} | {:.3f} |\n", name, rows.size(), point.cost_share,
                    point.quality_share);
   }
+  const PolicyPoint all = Measure(routed, policy, row.base);
+  for (std::size_t t = 0; t + 1 < tiers; ++t) {
+    if (all.tier_share[t] >= 0.01) continue;
+    fmt::format_to(to,
+                   "\n**{} serves {:.1f} % of the questions at 0.95**: with these prices another "
+                   "tier gives more quality for the money. Leave it out, or keep less.\n",
+                   router.models()[t], 100 * all.tier_share[t]);
+  }
+
   out +=
       "\n## Limits\n"
       "- It learned from the data sets above and knows nothing else. Requests whose words it does "
@@ -129,10 +138,9 @@ std::string ModelCard(const Dataset& data, const TrainOptions& options, const Tr
       "- Costs are list prices of the models' own time with tokens = characters / 4.\n"
       "- Thresholds hold for traffic like the training data. Train on your own outcomes: `triage "
       "train`.\n";
-  fmt::format_to(
-      to, "\n## Made by\n```\ntriage train --data … --tiers {}{} --out …\n```\n",
-      fmt::join(router.models(), ","),
-      options.exclude_fold >= 0 ? fmt::format(" --exclude-fold {}", options.exclude_fold) : "");
+  if (!options.command.empty()) {
+    fmt::format_to(to, "\n## Made by\n```\n{}\n```\n", options.command);
+  }
   return out;
 }
 
