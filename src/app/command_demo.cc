@@ -35,8 +35,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kSeed = 20'240;
-// One answer in a hundred of the first fast provider fails, so that fallbacks show.
-constexpr std::string_view kFault = "llama-3.1-8b:status=503,p=0.01";
+// One answer in a hundred fails at hosts that have another behind them, so that fallbacks show.
+constexpr std::string_view kFault = "*:status=503,p=0.01";
 
 struct DemoFlags {
   bool json = false;
@@ -87,7 +87,7 @@ Result<std::vector<DemoEndpoint>> StartHosts(DemoHouse& house, double speed) {
       provider.seed = kSeed;
       provider.speed = speed;
       provider.answers = house.recorded;
-      if (endpoints.empty()) {
+      if (name != rung.hosts.back()) {
         auto rule = simulate::ParseFaultRule(kFault);
         if (!rule) return std::move(rule).error();
         provider.faults = std::make_shared<simulate::FaultSchedule>(std::vector{*rule}, kSeed);

@@ -24,9 +24,10 @@ struct Rung {
 /// Speeds in the region of what hosted services of these models showed in 2024: medians, lognormal
 /// around them.
 std::vector<Rung> Rungs() {
-  return {{"fast", "llama-3.1-8b", milliseconds(180), 220, {"llama-8b-east", "llama-8b-west"}},
-          {"balanced", "llama-3.1-70b", milliseconds(300), 110, {"llama-70b"}},
-          {"frontier", "gpt-4o", milliseconds(450), 85, {"gpt-4o"}}};
+  return {
+      {"fast", "llama-3.1-8b", milliseconds(180), 220, {"llama-8b-east", "llama-8b-west"}},
+      {"balanced", "llama-3.1-70b", milliseconds(300), 110, {"llama-70b-east", "llama-70b-west"}},
+      {"frontier", "gpt-4o", milliseconds(450), 85, {"gpt-4o"}}};
 }
 
 constexpr int kTokensPerChunk = 8;

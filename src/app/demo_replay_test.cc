@@ -166,8 +166,11 @@ TEST(Outcomes, JoinReplyAndLedger) {
 
 TEST(Configurations, NameEveryHostWithItsPrice) {
   const auto ladder = TestLadder();
-  const std::vector<DemoEndpoint> endpoints = {
-      {"llama-8b-east", 1}, {"llama-8b-west", 2}, {"llama-70b", 3}, {"gpt-4o", 4}};
+  const std::vector<DemoEndpoint> endpoints = {{"llama-8b-east", 1},
+                                               {"llama-8b-west", 2},
+                                               {"llama-70b-east", 3},
+                                               {"llama-70b-west", 4},
+                                               {"gpt-4o", 5}};
   const std::string text = DemoConfig(ladder, endpoints, 8080, "x.db");
   EXPECT_THAT(text, HasSubstr("llama-8b-west: {provider: llama-8b-west, model: llama-3.1-8b, "
                               "context: 128000, capabilities: [json], "

@@ -90,7 +90,7 @@ std::string Lost(const DemoReport& report) {
 std::string Operations(const DemoReport& report, const DemoRun& run) {
   std::string text = fmt::format(
       "  Deciding took {:.0f} µs at the median, {:.0f} µs at p99.\n"
-      "  Fallbacks: {} (some answers of the first fast provider fail on purpose). Questions "
+      "  Fallbacks: {} (one answer in a hundred of the first hosts fails on purpose). Questions "
       "without an answer: {}.\n",
       report.decide_p50_us, report.decide_p99_us, report.fallbacks, report.errors);
   text += report.cost_disagreements == 0
@@ -138,6 +138,13 @@ std::string DemoText(const DemoReport& report, const DemoRun& run) {
     text +=
         fmt::format("  {:<10}{:<16}{:>6.1f} %  {}\n", report.tiers[i].name, report.tiers[i].model,
                     100 * report.tier_share[i], Bar(report.tier_share[i]));
+  }
+  for (std::size_t i = 0; i + 1 < report.tiers.size(); ++i) {
+    if (report.tier_share[i] >= 0.005) continue;
+    text += fmt::format(
+        "  At these prices {} is not worth its mistakes on these questions: the tier above gives "
+        "more quality for the money.\n",
+        report.tiers[i].name);
   }
   text += "\nWhat it cost and how good it was (mean grade, 0 to 1)\n" + Comparison(report) + "\n";
   text += Sentences(report) + "\nHow it ran\n" + Operations(report, run) + "\n" + Lost(report);
