@@ -180,7 +180,6 @@ tiers:
   - {{name: frontier, chain: [bench-large]}}
 ledger: {{path: {ledger}}}
 log: {{level: {level}}}
-metrics: {{enabled: {metrics}}}
 """
 
 PINNED_MODEL = 'bench-small'
@@ -195,7 +194,7 @@ class Triage(Process):
         self.port = free_port()
         (folder / 'triage.yaml').write_text(TRIAGE_CONF.format(
             port=self.port, mock=mock_port, ledger=folder / 'ledger.db',
-            level='info' if everything else 'error', metrics='true' if everything else 'false'))
+            level='info' if everything else 'error'))
         self.folder = folder
         super().__init__('triage', [*prefix, str(program), 'serve', '-c', 'triage.yaml'], folder, cores)
 
