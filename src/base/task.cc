@@ -1,10 +1,94 @@
 #include "base/task.h"
 
+#include <array>
+#include <cstdint>
 #include <cstdio>
+#include <new>
 
 #include "base/error.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+#define TRIAGE_PLAIN_FRAMES 1
+#endif
+#endif
+
 namespace triage {
+
+namespace internal {
+namespace {
+
+constexpr std::size_t kGrain = 64;
+constexpr std::size_t kClasses = 32;  // frames of up to 2 KB; larger ones are rare
+constexpr std::uint32_t kKept = 64;   // of each size and thread
+
+struct Unused {
+  Unused* next;
+};
+
+struct FrameList {
+  Unused* first = nullptr;
+  std::uint32_t count = 0;
+};
+
+constexpr std::size_t ClassOf(std::size_t size) {
+  return (size - 1) / kGrain;
+}
+
+/// What a thread has kept goes with it.
+struct FrameLists {
+  std::array<FrameList, kClasses> lists;
+
+  ~FrameLists() {
+    for (FrameList& list : lists) {
+      while (list.first != nullptr) {
+        Unused* next = list.first->next;
+        ::operator delete(list.first);
+        list.first = next;
+      }
+      list.count = kKept;  // frames that end later still are not kept
+    }
+  }
+};
+
+thread_local FrameLists frame_lists;
+
+}  // namespace
+
+void* AllocateFrame(std::size_t size) {
+#ifndef TRIAGE_PLAIN_FRAMES
+  const std::size_t at = ClassOf(size);
+  if (at < kClasses) {
+    FrameList& list = frame_lists.lists[at];
+    if (list.first != nullptr) {
+      Unused* taken = list.first;
+      list.first = taken->next;
+      --list.count;
+      return taken;
+    }
+    return ::operator new((at + 1) * kGrain);
+  }
+#endif
+  return ::operator new(size);
+}
+
+void FreeFrame(void* frame, std::size_t size) noexcept {
+#ifndef TRIAGE_PLAIN_FRAMES
+  const std::size_t at = ClassOf(size);
+  if (at < kClasses) {
+    FrameList& list = frame_lists.lists[at];
+    if (list.count < kKept) {
+      list.first = new (frame) Unused{list.first};
+      ++list.count;
+      return;
+    }
+  }
+#endif
+  ::operator delete(frame);
+}
+
+}  // namespace internal
 
 /// The frame at the bottom of a spawned task: starts at once and frees itself.
 struct TaskGroup::Root {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -23,7 +24,17 @@ struct FinalAwaiter {
   void await_resume() const noexcept {}
 };
 
+/// Memory for coroutine frames: each thread keeps a few of every size for its next ones, because an
+/// exchange makes and drops some twenty of them. Plain allocation under sanitizers, which must see
+/// the use of a dead frame.
+void* AllocateFrame(std::size_t size);
+void FreeFrame(void* frame, std::size_t size) noexcept;
+
 struct PromiseBase {
+  static void* operator new(std::size_t size) { return AllocateFrame(size); }
+
+  static void operator delete(void* frame, std::size_t size) noexcept { FreeFrame(frame, size); }
+
   std::coroutine_handle<> continuation = std::noop_coroutine();
   std::exception_ptr exception;
 
