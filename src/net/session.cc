@@ -145,6 +145,14 @@ Task<bool> Session::Fill(std::chrono::milliseconds limit) {
   }
 }
 
+Task<bool> Session::FillBefore(SteadyTime deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      deadline - std::chrono::steady_clock::now());
+  if (left.count() <= 0) co_return false;  // zero would mean no limit
+  const bool filled = co_await Fill(left);
+  co_return filled;
+}
+
 Task<bool> Session::ReadHead() {
   std::size_t searched = 0;
   SteadyTime begun{};
@@ -233,9 +241,7 @@ Task<bool> Session::ReadFixedBody() {
     body_.append(in_, 0, take);
     in_.erase(0, take);
     if (body_.size() == length) co_return true;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    const bool filled = left.count() > 0 && co_await Fill(left);
+    const bool filled = co_await FillBefore(deadline);
     if (!filled) {
       if (!socket_.closed()) co_await Refuse(408, "the request body did not arrive in time");
       co_return false;
@@ -266,9 +272,7 @@ Task<bool> Session::ReadChunkedBody() {
       co_await Refuse(400, "malformed chunked body");
       co_return false;
     }
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    const bool filled = left.count() > 0 && co_await Fill(left);
+    const bool filled = co_await FillBefore(deadline);
     if (!filled) {
       if (!socket_.closed()) co_await Refuse(408, "the request body did not arrive in time");
       co_return false;
@@ -297,9 +301,7 @@ Task<void> Session::Linger() {
   std::size_t discarded = 0;
   while (discarded < kMaxDiscarded) {
     in_.clear();
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    const bool filled = left.count() > 0 && co_await Fill(left);
+    const bool filled = co_await FillBefore(deadline);
     if (!filled) break;
     discarded += in_.size();
   }

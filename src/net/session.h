@@ -55,6 +55,7 @@ class Session final : public ResponseWriter {
   Task<bool> ReadFixedBody();
   Task<bool> ReadChunkedBody();
   Task<bool> Fill(std::chrono::milliseconds limit);
+  Task<bool> FillBefore(SteadyTime deadline);
   Task<void> Refuse(int status, std::string_view message);
   Task<void> Linger();
   void Watch();

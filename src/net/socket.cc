@@ -301,23 +301,22 @@ WaitResult Socket::Waiter::await_resume() {
   return result_;
 }
 
-void Socket::Waiter::Finish(WaitResult result) {
+bool Socket::Waiter::Detach(WaitResult result) {
   Waiter*& slot = direction_ == Direction::kRead ? state_->reader : state_->writer;
-  if (slot != this) return;
+  if (slot != this) return false;
   slot = nullptr;
   deadline_.Disarm();
   if (cancel_ != nullptr) cancel_->ClearWaiter();
   result_ = result;
-  handle_.resume();
+  return true;
+}
+
+void Socket::Waiter::Finish(WaitResult result) {
+  if (Detach(result)) handle_.resume();
 }
 
 void Socket::Waiter::FinishLater(WaitResult result) {
-  Waiter*& slot = direction_ == Direction::kRead ? state_->reader : state_->writer;
-  if (slot != this) return;
-  slot = nullptr;
-  deadline_.Disarm();
-  if (cancel_ != nullptr) cancel_->ClearWaiter();
-  result_ = result;
+  if (!Detach(result)) return;
   boost::asio::post(state_->loop.context(), [handle = handle_] { handle.resume(); });
 }
 

@@ -110,6 +110,7 @@ class Socket::Waiter {
   friend Socket;
   friend struct Socket::State;
 
+  bool Detach(WaitResult result);       // false: it does not wait any more
   void Finish(WaitResult result);       // resumes in place
   void FinishLater(WaitResult result);  // resumes from the loop
 
