@@ -18,20 +18,11 @@ namespace fs = std::filesystem;
 void ReadThresholds(BuildContext& context, const DefaultedSection& section) {
   Routing& routing = context.config.routing;
   const Node* thresholds = section.section().Get("thresholds");
-  const Node* share = section.section().Get("share");
   const Node* keep = section.section().Get("keep_quality");
   routing.keep_quality = section.Number("keep_quality");
-  // Where thresholds come from is one choice; the later ones in the file are too many.
-  const Node* first = nullptr;
-  for (auto [node, name] : std::to_array<std::pair<const Node*, std::string_view>>(
-           {{keep, "keep_quality"}, {thresholds, "thresholds"}, {share, "share"}})) {
-    if (node == nullptr) continue;
-    if (first != nullptr) {
-      context.problems.Error(node->at, fmt::format("routing.{}", name),
-                             "thresholds are given in two ways",
-                             "one of keep_quality, thresholds, share");
-    }
-    first = node;
+  if (thresholds != nullptr && keep != nullptr) {
+    context.problems.Error(thresholds->at, "routing.thresholds", "thresholds are given in two ways",
+                           "one of keep_quality, thresholds");
   }
   std::size_t tiers = context.config.tiers.size();
   for (const Node* value : Scalars(thresholds)) {
@@ -42,22 +33,6 @@ void ReadThresholds(BuildContext& context, const DefaultedSection& section) {
         thresholds->at, "routing.thresholds",
         fmt::format("{} thresholds for {} tiers", routing.thresholds.size(), tiers),
         fmt::format("{}: one for each tier but the last", tiers - 1));
-  }
-  if (share == nullptr) return;
-  context.problems.Warning(share->at, "routing.share",
-                           "this version cannot tune thresholds by share: keep_quality decides");
-  double sum = 0;
-  for (const Node::Entry& entry : share->entries) {
-    Node name(Node::Kind::kScalar, entry.at, entry.key);
-    context.CheckReference(name, "routing.share." + entry.key, "tier", TierNames(context.config));
-    double value = entry.value.is_scalar() ? ParseNumber(entry.value.text).value_or(0) : 0;
-    routing.share[entry.key] = value;
-    sum += value;
-  }
-  // A little room for sums such as 0.1 + 0.2 + 0.7.
-  if (sum > 1.000001) {
-    context.problems.Error(share->at, "routing.share", "the shares add up to more than 1",
-                           "1 or less");
   }
 }
 

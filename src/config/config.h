@@ -122,14 +122,12 @@ std::string_view Name(StreamMode mode);
 
 struct Routing {
   Rule rule = Rule::kThresholds;
-  /// Exactly one of the three says where thresholds come from: `thresholds` when not empty, else
-  /// `share` when not empty, else `keep_quality`.
-  double keep_quality = 0;              ///< share of the best tier's quality, (0, 1]
-  std::vector<double> thresholds;       ///< one per tier but the last, cheapest first
-  std::map<std::string, double> share;  ///< tier → largest share of traffic
-  double band = 0;                      ///< half width, [0, 0.5)
-  std::filesystem::path router;         ///< artifact; empty = none was found (a warning says so)
-  std::optional<NanoDollars> stakes;    ///< cost of one unacceptable answer, for expected_cost
+  /// Where thresholds come from: `thresholds` when not empty, else `keep_quality`.
+  double keep_quality = 0;            ///< share of the best tier's quality, (0, 1]
+  std::vector<double> thresholds;     ///< one per tier but the last, cheapest first
+  double band = 0;                    ///< half width, [0, 0.5)
+  std::filesystem::path router;       ///< artifact; empty = none was found (a warning says so)
+  std::optional<NanoDollars> stakes;  ///< cost of one unacceptable answer, for expected_cost
 };
 
 /// All fields that are given must match; a field matches any of its values.

@@ -130,16 +130,15 @@ TEST(Load, PoliciesTakeScalarsAndLists) {
   EXPECT_EQ(result.config->sensitivity.at("internal"), (std::vector<std::string>{"p"}));
 }
 
-TEST(Load, RoutingTakesThresholdsOrShares) {
+TEST(Load, RoutingTakesThresholdsOrAnotherRule) {
   LoadResult given = ParseText(Fine("routing: {thresholds: [0.4], band: 0, stakes: 0.05}\n"));
   ASSERT_TRUE(given.ok()) << AllProblems(given);
   EXPECT_EQ(given.config->routing.thresholds, (std::vector<double>{0.4}));
   EXPECT_EQ(given.config->routing.band, 0);
   EXPECT_EQ(given.config->routing.stakes, NanoDollars(50'000'000));
-  LoadResult share = ParseText(Fine("routing: {rule: expected_cost, share: {top: 0.05}}\n"));
-  ASSERT_TRUE(share.ok()) << AllProblems(share);
-  EXPECT_EQ(share.config->routing.rule, Rule::kExpectedCost);
-  EXPECT_EQ(share.config->routing.share.at("top"), 0.05);
+  LoadResult rule = ParseText(Fine("routing: {rule: expected_cost}\n"));
+  ASSERT_TRUE(rule.ok()) << AllProblems(rule);
+  EXPECT_EQ(rule.config->routing.rule, Rule::kExpectedCost);
 }
 
 TEST(Load, EnvironmentValuesCannotBecomeYaml) {

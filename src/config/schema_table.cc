@@ -208,15 +208,6 @@ constexpr auto kConfigKeys = std::to_array<Key>({
      .high = 1,
      .about = "Thresholds given: one per tier but the last, cheapest first. Instead of "
               "`keep_quality`."},
-    {.path = "routing.share",
-     .type = kNamedMap,
-     .about =
-         "Thresholds by share of traffic. Not tuned by this version: a warning, and `keep_quality` "
-         "decides."},
-    {.path = "routing.share.*",
-     .type = kNumber,
-     .high = 1,
-     .about = "Largest share of the tier of that name, 0 to 1."},
     {.path = "routing.band",
      .type = kNumber,
      .fallback = "0.05",

@@ -27,12 +27,6 @@ std::string ThresholdSource(const Routing& routing) {
     for (double value : routing.thresholds) parts.push_back(fmt::format("{:g}", value));
     return "thresholds " + Join(parts);
   }
-  if (!routing.share.empty()) {
-    for (const auto& [tier, share] : routing.share) {
-      parts.push_back(fmt::format("{} at most {:g}", tier, share));
-    }
-    return "share " + Join(parts);
-  }
   return fmt::format("keep {:g} of the best tier's quality", routing.keep_quality);
 }
 
