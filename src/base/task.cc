@@ -7,17 +7,20 @@
 
 #include "base/error.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define TRIAGE_PLAIN_FRAMES 1
-#endif
-#endif
-
 namespace triage {
 
 namespace internal {
 namespace {
+
+#ifndef __has_feature  // GCC has macros of its own; its sanitizer builds keep frames
+#define __has_feature(feature) 0
+#endif
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+constexpr bool kKeepFrames = false;
+#else
+constexpr bool kKeepFrames = true;
+#endif
 
 constexpr std::size_t kGrain = 64;
 constexpr std::size_t kClasses = 32;  // frames of up to 2 KB; larger ones are rare
@@ -57,9 +60,8 @@ thread_local FrameLists frame_lists;
 }  // namespace
 
 void* AllocateFrame(std::size_t size) {
-#ifndef TRIAGE_PLAIN_FRAMES
   const std::size_t at = ClassOf(size);
-  if (at < kClasses) {
+  if (kKeepFrames && at < kClasses) {
     FrameList& list = frame_lists.lists[at];
     if (list.first != nullptr) {
       Unused* taken = list.first;
@@ -69,14 +71,12 @@ void* AllocateFrame(std::size_t size) {
     }
     return ::operator new((at + 1) * kGrain);
   }
-#endif
   return ::operator new(size);
 }
 
 void FreeFrame(void* frame, std::size_t size) noexcept {
-#ifndef TRIAGE_PLAIN_FRAMES
   const std::size_t at = ClassOf(size);
-  if (at < kClasses) {
+  if (kKeepFrames && at < kClasses) {
     FrameList& list = frame_lists.lists[at];
     if (list.count < kKept) {
       list.first = new (frame) Unused{list.first};
@@ -84,7 +84,6 @@ void FreeFrame(void* frame, std::size_t size) noexcept {
       return;
     }
   }
-#endif
   ::operator delete(frame);
 }
 
