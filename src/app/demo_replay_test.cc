@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "app/demo_curve.h"
 #include "app/demo_ladder.h"
 #include "app/demo_load.h"
 #include "app/demo_traffic.h"
@@ -176,6 +177,31 @@ TEST(Configurations, NameEveryHostWithItsPrice) {
                               "context: 128000, capabilities: [json], "
                               "prices: {input: 0.18, output: 0.18}}"));
   EXPECT_THAT(text, HasSubstr("chain: [llama-8b-east, llama-8b-west]"));
+}
+
+TEST(Curves, FollowTheRoutersOwnOperatingPoints) {
+  const auto router =
+      learn::Router::Load(std::string(TRIAGE_SOURCE_DIR) + "/models/default.triage");
+  ASSERT_TRUE(router) << router.error().message;
+  std::vector<DemoOutcome> outcomes(2);
+  outcomes[0].prompt = "What is 2 + 2?";
+  outcomes[1].prompt = "Prove that there are infinitely many primes p with p = 3 mod 4.";
+  for (DemoOutcome& outcome : outcomes) {
+    outcome.tiers = {
+        {0.0, NanoDollars(1), 0}, {0.5, NanoDollars(10), 0}, {1.0, NanoDollars(100), 0}};
+  }
+  const auto curve = OperatingCurve(**router, outcomes);
+  ASSERT_EQ(curve.size(), (*router)->parts().thresholds.size());
+  EXPECT_LE(curve.front().cost_ratio, curve.back().cost_ratio);
+  for (const CurvePoint& point : curve) {
+    EXPECT_GE(point.cost_ratio, 0.01);
+    EXPECT_LE(point.cost_ratio, 1.0);
+    EXPECT_GE(point.quality, 0.0);
+    EXPECT_LE(point.quality, 1.0);
+  }
+  for (DemoOutcome& outcome : outcomes) outcome.tiers.pop_back();
+  EXPECT_TRUE(OperatingCurve(**router, outcomes).empty());
+  EXPECT_TRUE(OperatingCurve(**router, {}).empty());
 }
 
 TEST(Loads, GoOverRealSocketsAndComeBackWhole) {
