@@ -16,7 +16,8 @@ if ! cmake --preset "$preset" >"$log" 2>&1; then
 fi
 targets=()
 [ $# -eq 0 ] || targets=(--target "$@")
-if ! ninja -C "build/$preset" -n "${targets[@]:1}" 2>/dev/null | grep -q 'no work to do'; then
-  echo "Building (preset $preset) …"
+if ninja -C "build/$preset" -n "${targets[@]:1}" 2>/dev/null | grep -q 'no work to do'; then
+  exit 0
 fi
+echo "Building (preset $preset) …"
 cmake --build --preset "$preset" "${targets[@]}" -- --quiet
