@@ -19,7 +19,7 @@ CONFIG = """
 listen: {{http: 127.0.0.1:{gateway}, admin: 127.0.0.1:{admin}}}
 providers:
   absent: {{base_url: http://127.0.0.1:{absent}/v1}}
-  local:  {{base_url: http://127.0.0.1:{local}/v1}}
+  local:  {{base_url: http://127.0.0.1:{local}/v1, timeouts: {{first_byte: 110s}}}}
 models:
   gone:   {{provider: absent, model: smollm2-135m, context: 2048, prices: {{input: 0.01, output: 0.02}}}}
   smollm: {{provider: local, model: smollm2-135m, context: 2048, prices: {{input: 0.01, output: 0.02}}}}
