@@ -117,8 +117,19 @@ class Difference:
     def _functions(self, few, many):
         return {name: (many[name] - few[name]) / self.units for name in many}
 
+    def with_callees(self, prefix):
+        """Instructions of the functions whose name begins so, with their callees; only right for one that does not recurse."""
+        return sum(cost for name, cost in self.inclusive.items() if name.startswith(prefix))
+
     def top(self, count=25):
         """Lines (self, with callees or None, calls, function) of the request's path, dearest first."""
-        order = sorted(self.own.items(), key=lambda item: -item[1])[:count]
         return [(own, None if name in self.recursive else self.inclusive.get(name, 0), self.calls.get(name, 0), name)
-                for name, own in order]
+                for name, own in dearest(self.own, count)]
+
+    def top_background(self, count=25):
+        """Lines (self, None, None, function) of the ledger's writer."""
+        return [(own, None, None, name) for name, own in dearest(self.background_own, count)]
+
+
+def dearest(functions, count):
+    return [(name, own) for name, own in sorted(functions.items(), key=lambda item: -item[1])[:count] if own >= 0.5]

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE = {CORES[0]}
 LOAD_CORE = {CORES[-1]}
@@ -169,7 +170,7 @@ class Nginx(Process):
 
 
 TRIAGE_CONF = """
-listen: {{http: 127.0.0.1:{port}, threads: 1}}
+listen: {{http: 127.0.0.1:{port}, {admin}threads: 1}}
 providers:
   mock: {{base_url: http://127.0.0.1:{mock}/v1, max_idle_connections: 4096}}
 models:
@@ -180,13 +181,15 @@ tiers:
   - {{name: frontier, chain: [bench-large]}}
 ledger: {{path: {ledger}}}
 log: {{level: {level}}}
+routing: {{router: {router}}}
 """
 
 PINNED_MODEL = 'bench-small'
 
 
 class Triage(Process):
-    """The gateway with one I/O thread. `everything` turns on all that the configuration can turn on."""
+    """The gateway with one I/O thread. `everything` adds what the configuration leaves open: admin listener and usual
+    log level. Ledger and metrics are always on."""
 
     def __init__(self, program, mock_port, folder, everything, cores=None, prefix=()):
         folder = pathlib.Path(folder) / f'triage-{"everything" if everything else "relay"}-{free_port()}'
@@ -194,13 +197,23 @@ class Triage(Process):
         self.port = free_port()
         (folder / 'triage.yaml').write_text(TRIAGE_CONF.format(
             port=self.port, mock=mock_port, ledger=folder / 'ledger.db',
-            level='info' if everything else 'error'))
+            level='info' if everything else 'error', admin=f'admin: 127.0.0.1:{free_port()}, ' if everything else '',
+            router=ROOT / 'models/default.triage'))
         self.folder = folder
         super().__init__('triage', [*prefix, str(program), 'serve', '-c', 'triage.yaml'], folder, cores)
 
     def wait(self, seconds=60):
-        self.wait_for_port(self.port, seconds)
-        return self
+        """Until it answers: a port that accepts may still be closed again before the gateway serves."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.popen.poll() is None:
+            try:
+                get_json(self.port, '/healthz', timeout=seconds)
+                return self
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.01)
+            except ValueError:
+                return self
+        raise RuntimeError(f'{self.name} does not answer on port {self.port}: {self.tail()}')
 
 
 class Direct:
