@@ -19,7 +19,9 @@ using boost::asio::ip::tcp;
 
 namespace {
 
-Result<void> Open(tcp::acceptor& acceptor, const std::string& host, std::uint16_t port,
+constexpr int kBacklog = 4096;
+
+Result<void> Bind(tcp::acceptor& acceptor, const std::string& host, std::uint16_t port,
                   bool reuse_port) {
   auto fail = [&](const std::string& why) {
     return Error{.code = ErrorCode::kIo,
@@ -36,7 +38,6 @@ Result<void> Open(tcp::acceptor& acceptor, const std::string& host, std::uint16_
   ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   if (reuse_port) ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
   acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(4096, error);
   if (!error) acceptor.native_non_blocking(true, error);
   if (!error) return {};
   boost::system::error_code ignored;
@@ -49,7 +50,8 @@ Result<void> Open(tcp::acceptor& acceptor, const std::string& host, std::uint16_
 Result<void> CheckPortFree(const std::string& host, std::uint16_t port) {
   boost::asio::io_context context;
   tcp::acceptor acceptor(context);
-  return Open(acceptor, host, port, false);
+  // Bound, not listening: a client that comes now must not be accepted by what is about to close.
+  return Bind(acceptor, host, port, false);
 }
 
 /// Listener and owner of the sessions.
@@ -70,8 +72,14 @@ class Server::State final : public SessionOwner {
   }
 
   Result<std::uint16_t> Listen() {
-    Result<void> opened = Open(acceptor_, options_.host, options_.port, options_.reuse_port);
-    if (!opened) return std::move(opened).error();
+    Result<void> bound = Bind(acceptor_, options_.host, options_.port, options_.reuse_port);
+    if (!bound) return std::move(bound).error();
+    boost::system::error_code failed;
+    acceptor_.listen(kBacklog, failed);
+    if (failed) {
+      return Error{.code = ErrorCode::kIo,
+                   .message = "cannot listen on " + options_.host + ": " + failed.message()};
+    }
     boost::system::error_code ignored;
     const std::uint16_t port = acceptor_.local_endpoint(ignored).port();
     WaitForConnections();
