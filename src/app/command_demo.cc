@@ -22,8 +22,8 @@
 #include "app/demo_text.h"
 #include "app/demo_traffic.h"
 #include "app/gateway.h"
+#include "app/load_config.h"
 #include "app/simulated_host.h"
-#include "config/load.h"
 #include "learn/router.h"
 #include "ledger/open.h"
 #include "observe/log.h"
@@ -116,15 +116,6 @@ void RemoveLedger(const fs::path& path) {
     fs::remove(path.string() + suffix, ignored);
 }
 
-Result<config::Snapshot> LoadDemoConfig(const fs::path& path) {
-  const config::LoadResult loaded = config::Load(path);
-  if (loaded.ok()) return loaded.config;
-  std::string problems = "the demo's configuration is not valid:";
-  for (const config::Problem& problem : loaded.problems)
-    problems += "\n" + config::ToString(problem);
-  return Error{ErrorCode::kInternal, std::move(problems)};
-}
-
 Result<DemoHouse> StartHouse(const DemoFlags& flags) {
   DemoHouse house;
   const auto data = FindData();
@@ -143,7 +134,7 @@ Result<DemoHouse> StartHouse(const DemoFlags& flags) {
   const fs::path ledger = fs::absolute(flags.ledger);
   auto written = WriteFile(flags.config, DemoConfig(house.ladder, *endpoints, flags.port, ledger));
   if (!written) return std::move(written).error();
-  auto config = LoadDemoConfig(flags.config);
+  auto config = LoadConfig(flags.config);
   if (!config) return std::move(config).error();
   house.config = std::move(*config);
   auto gateway = Gateway::Start({.config = house.config});

@@ -10,11 +10,11 @@
 #include <fmt/format.h>
 
 #include "app/commands.h"
+#include "app/load_config.h"
 #include "app/snapshot.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/money.h"
-#include "config/load.h"
 #include "decide/explain.h"
 #include "learn/features.h"
 #include "ledger/decision_json.h"
@@ -40,27 +40,24 @@ void Print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
+/// Every problem of the configuration stands on a line of its own with its place.
+int FailToLoad(const Error& error) {
+  std::fputs(error.message.c_str(), stderr);
+  return 1;
+}
+
 int Fail(const Error& error) {
   std::fprintf(stderr, "triage: %s\n", error.message.c_str());
   if (!error.detail.empty()) std::fprintf(stderr, "  (%s)\n", error.detail.c_str());
   return 1;
 }
 
-/// The configuration; its problems and warnings go to the error output.
-config::Snapshot LoadConfig(const std::string& path) {
-  const config::LoadResult loaded = config::Load(path);
-  for (const config::Problem& problem : loaded.problems) {
-    std::fprintf(stderr, "%s\n", config::ToString(problem).c_str());
-  }
-  return loaded.config;
-}
-
 int ExplainText(const ExplainOptions& options) {
-  const config::Snapshot config = LoadConfig(options.config);
-  if (config == nullptr) return 1;
+  const Result<config::Snapshot> config = LoadConfig(options.config);
+  if (!config) return FailToLoad(config.error());
   observe::Registry registry;
   const Result<std::shared_ptr<const pipeline::Snapshot>> snapshot =
-      BuildSnapshot(config, registry);
+      BuildSnapshot(*config, registry);
   if (!snapshot) return Fail(snapshot.error());
 
   llm::Request request;
@@ -115,9 +112,9 @@ int ExplainStored(const ExplainOptions& options, const ExchangeId& id) {
   std::string path = options.ledger;
   if (path.empty()) {
     if (std::filesystem::exists(options.config)) {
-      const config::Snapshot config = LoadConfig(options.config);
-      if (config == nullptr) return 1;
-      path = config->ledger.path.string();
+      const Result<config::Snapshot> config = LoadConfig(options.config);
+      if (!config) return FailToLoad(config.error());
+      path = (*config)->ledger.path.string();
     } else {
       path = "triage.db";  // as `triage report`
     }

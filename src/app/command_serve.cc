@@ -7,23 +7,11 @@
 
 #include "app/commands.h"
 #include "app/gateway.h"
-#include "config/load.h"
+#include "app/load_config.h"
 #include "observe/log.h"
 
 namespace triage::app {
 namespace {
-
-/// The configuration, or an error whose message lists every problem; warnings are logged.
-Result<config::Snapshot> LoadConfig(const std::string& path) {
-  const config::LoadResult loaded = config::Load(path);
-  std::string problems;
-  for (const config::Problem& problem : loaded.problems)
-    problems.append(config::ToString(problem)).append("\n");
-  if (!loaded.ok())
-    return Error{.code = ErrorCode::kInvalidRequest, .message = std::move(problems)};
-  if (!problems.empty()) std::fputs(problems.c_str(), stderr);
-  return loaded.config;
-}
 
 void StartLogging(const config::Config& config) {
   observe::StartLog(
