@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ledger/json_writer.h"
+#include "base/json_writer.h"
 #include "ledger/time_text.h"
 
 namespace triage::ledger {

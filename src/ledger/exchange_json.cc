@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "ledger/decision_json.h"
-#include "ledger/json_writer.h"
+#include "base/json_writer.h"
 
 namespace triage::ledger {
 namespace {

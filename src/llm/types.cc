@@ -5,6 +5,33 @@ namespace triage::llm {
 std::string_view Name(Dialect dialect) {
   switch (dialect) {
     case Dialect::kOpenAiChat: return "openai";
+    case Dialect::kOpenAiResponses: return "openai_responses";
+    case Dialect::kAnthropic: return "anthropic";
+    case Dialect::kGemini: return "gemini";
+    case Dialect::kBedrock: return "bedrock";
+    case Dialect::kOci: return "oci";
+  }
+  return "unknown";
+}
+
+std::optional<Dialect> ParseDialect(std::string_view text) {
+  for (std::size_t i = 0; i < kDialects; ++i) {
+    if (Name(static_cast<Dialect>(i)) == text) return static_cast<Dialect>(i);
+  }
+  return std::nullopt;
+}
+
+std::string_view Name(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kUnknown: return "unknown";
+    case FinishReason::kStop: return "stop";
+    case FinishReason::kLength: return "length";
+    case FinishReason::kToolCalls: return "tool_calls";
+    case FinishReason::kContentFilter: return "content_filter";
+    case FinishReason::kError: return "error";
+    case FinishReason::kRefusal: return "refusal";
+    case FinishReason::kPause: return "pause";
+    case FinishReason::kContextExceeded: return "context_exceeded";
   }
   return "unknown";
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,10 +12,20 @@ namespace triage::llm {
 
 /// A wire format. Providers and clients each speak one.
 enum class Dialect : std::uint8_t {
-  kOpenAiChat,  ///< OpenAI Chat Completions
+  kOpenAiChat,       ///< OpenAI Chat Completions
+  kOpenAiResponses,  ///< OpenAI Responses
+  kAnthropic,        ///< Anthropic Messages
+  kGemini,           ///< Google Gemini generateContent
+  kBedrock,          ///< AWS Bedrock Converse
+  kOci,              ///< OCI Generative AI's native chat
 };
 
+inline constexpr std::size_t kDialects = 6;
+
+/// The word that configuration and ledger use: openai, openai_responses, anthropic, gemini,
+/// bedrock, oci.
 std::string_view Name(Dialect dialect);
+std::optional<Dialect> ParseDialect(std::string_view text);
 
 enum class Role : std::uint8_t { kSystem, kUser, kAssistant, kTool };
 
@@ -65,6 +76,8 @@ struct Context {
 struct Needs {
   bool tools = false;
   bool vision = false;
+  bool image_urls = false;  ///< of the images some are URLs
+  bool documents = false;
   bool json_schema = false;  ///< a response_format with a schema
   bool json_object = false;
   bool logprobs = false;
@@ -117,7 +130,13 @@ enum class FinishReason : std::uint8_t {
   kLength,
   kToolCalls,
   kContentFilter,
-  kError
+  kError,
+  kRefusal,          ///< the model declined
+  kPause,            ///< the turn is to be continued (Anthropic's pause_turn)
+  kContextExceeded,  ///< the context window is full
 };
+
+/// snake_case word, e.g. "tool_calls".
+std::string_view Name(FinishReason reason);
 
 }  // namespace triage::llm

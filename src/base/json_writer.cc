@@ -1,4 +1,4 @@
-#include "ledger/json_writer.h"
+#include "base/json_writer.h"
 
 #include <cmath>
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace triage::ledger {
+namespace triage {
 namespace {
 
 /// Length of the well-formed UTF-8 sequence at the start of `text` (Unicode 15, table 3-7); 0 when
@@ -137,4 +137,4 @@ void JsonWriter::Strings(std::string_view key, std::span<const std::string> valu
   End(']');
 }
 
-}  // namespace triage::ledger
+}  // namespace triage

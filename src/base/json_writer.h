@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace triage::ledger {
+namespace triage {
 
 /// Appends JSON to a string, without a tree in between: the writer thread renders every exchange.
 /// Commas are its work; that brackets match and keys need no escaping is the caller's.
@@ -41,4 +41,4 @@ class JsonWriter {
   bool comma_ = false;
 };
 
-}  // namespace triage::ledger
+}  // namespace triage
