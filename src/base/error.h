@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace triage {
 
@@ -41,6 +42,8 @@ struct Error {
   std::string field = {};  ///< JSON pointer or header name at fault, if one is
   std::optional<std::chrono::milliseconds> retry_after = {};  ///< when trying again may help
   int upstream_status = 0;  ///< HTTP status of the provider, 0 when there was none
+  /// What the provider said of its limits (x-ratelimit-…, anthropic-ratelimit-…), for the client.
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 /// What a function that can fail returns.

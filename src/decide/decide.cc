@@ -54,7 +54,7 @@ class Run {
       case Target::Kind::kTier: return TakeTier(target->tier);
       case Target::Kind::kAuto: break;
     }
-    return Choose();
+    return demand_.needs.embeddings ? TakeEmbeddingsModel() : Choose();
   }
 
  private:
@@ -137,6 +137,25 @@ class Run {
       decision_.tiers[At(target.tier)].expected_cost = ExpectedCost(model, At(target.tier));
     }
     return std::move(decision_);
+  }
+
+  // Vectors of different models do not compare, so there is nothing to route: the first configured
+  // model that can, and no other in its place.
+  Result<Decision> TakeEmbeddingsModel() {
+    for (std::size_t m = 0; m < options_.models.size(); ++m) {
+      const ModelOption& model = options_.models[m];
+      if (FitOf(options_, model, demand_, 0) != Fit::kServes) continue;
+      AddStep(StepKind::kConstraint, -1, -1,
+              fmt::format("{} is the first model that makes embeddings", model.name));
+      decision_.tier = -1;
+      decision_.chain = {model.name};
+      return std::move(decision_);
+    }
+    return Error{.code = ErrorCode::kUnsupported,
+                 .message =
+                     "no configured model makes embeddings for this request; add a model "
+                     "with capability embeddings",
+                 .field = "/model"};
   }
 
   Result<Decision> TakeTier(int tier) {

@@ -12,14 +12,18 @@ std::string_view Name(Capability capability) {
     case Capability::kJsonSchema: return "json_schema";
     case Capability::kLogprobs: return "logprobs";
     case Capability::kSeveralChoices: return "several_choices";
+    case Capability::kImageUrls: return "image_urls";
+    case Capability::kDocuments: return "documents";
+    case Capability::kEmbeddings: return "embeddings";
   }
   return "unknown";
 }
 
 std::optional<Capability> ParseCapability(std::string_view text) {
-  constexpr std::array kAll = {Capability::kTools,    Capability::kVision,
-                               Capability::kJson,     Capability::kJsonSchema,
-                               Capability::kLogprobs, Capability::kSeveralChoices};
+  constexpr std::array kAll = {
+      Capability::kTools,      Capability::kVision,    Capability::kJson,
+      Capability::kJsonSchema, Capability::kLogprobs,  Capability::kSeveralChoices,
+      Capability::kImageUrls,  Capability::kDocuments, Capability::kEmbeddings};
   for (const Capability capability : kAll) {
     if (Name(capability) == text) return capability;
   }

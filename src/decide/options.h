@@ -14,13 +14,16 @@
 namespace triage::decide {
 
 /// What a model can do; a set of bits.
-enum class Capability : std::uint8_t {
+enum class Capability : std::uint16_t {
   kTools = 1 << 0,
   kVision = 1 << 1,
   kJson = 1 << 2,  ///< JSON mode without a schema
   kJsonSchema = 1 << 3,
   kLogprobs = 1 << 4,
   kSeveralChoices = 1 << 5,
+  kImageUrls = 1 << 6,  ///< images may be URLs, not only bytes
+  kDocuments = 1 << 7,
+  kEmbeddings = 1 << 8,  ///< an embeddings model; it answers nothing else
 };
 
 /// The word that the configuration uses, e.g. "json_schema".
@@ -37,17 +40,17 @@ class Capabilities {
   }
 
   constexpr void Add(Capability capability) {
-    bits_ = static_cast<std::uint8_t>(bits_ | static_cast<std::uint8_t>(capability));
+    bits_ = static_cast<std::uint16_t>(bits_ | static_cast<std::uint16_t>(capability));
   }
 
   constexpr bool Has(Capability capability) const {
-    return (bits_ & static_cast<std::uint8_t>(capability)) != 0;
+    return (bits_ & static_cast<std::uint16_t>(capability)) != 0;
   }
 
-  constexpr std::uint8_t bits() const { return bits_; }
+  constexpr std::uint16_t bits() const { return bits_; }
 
  private:
-  std::uint8_t bits_ = 0;
+  std::uint16_t bits_ = 0;
 };
 
 /// One pinned model version at one provider.

@@ -30,6 +30,9 @@ constexpr std::array kNeeds = {
          "response_format"},
     Need{&llm::Needs::json_object, Capability::kJson, "can answer in JSON", "response_format"},
     Need{&llm::Needs::logprobs, Capability::kLogprobs, "returns log-probabilities", "logprobs"},
+    Need{&llm::Needs::image_urls, Capability::kImageUrls, "accepts images by URL", "messages"},
+    Need{&llm::Needs::documents, Capability::kDocuments, "accepts documents", "messages"},
+    Need{&llm::Needs::embeddings, Capability::kEmbeddings, "makes embeddings", "model"},
     Need{&llm::Needs::several_choices, Capability::kSeveralChoices, "returns several choices", "n"},
 };
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,13 +35,14 @@ struct Call {
 struct ReplySummary {
   std::optional<Usage> usage;  ///< nothing when the provider told none
   FinishReason finish = FinishReason::kUnknown;
-  std::string served_model;  ///< what the provider says it ran
-  bool complete = false;     ///< ended as its dialect says it must
-  std::int64_t events = 0;   ///< of a stream: events that carried a part of the answer
+  std::string served_model;     ///< what the provider says it ran
+  std::string raw_finish = {};  ///< the provider's own word for `finish`
+  bool complete = false;        ///< ended as its dialect says it must
+  std::int64_t events = 0;      ///< of a stream: events that carried a part of the answer
 };
 
-/// A successful (2xx) answer of a provider, pulled by whoever writes it on. Destroying it before
-/// the end cancels the call.
+/// A successful (2xx) answer of a provider in the dialect of the request, pulled by whoever writes
+/// it on. Destroying it before the end cancels the call.
 class Reply {
  public:
   virtual ~Reply() = default;
@@ -53,6 +55,10 @@ class Reply {
   /// body that ends too early is an error.
   virtual Task<Result<std::string_view>> Next() = 0;
   virtual const ReplySummary& summary() const = 0;
+
+  /// What of the request the provider's dialect could not say: "seed", "logit_bias"; for the
+  /// client's x-triage-warning.
+  virtual std::span<const std::string> warnings() const { return {}; }
 };
 
 /// Milestones of a call for metrics and the ledger; zero = not reached.
@@ -68,7 +74,8 @@ class Provider {
   /// Sends the call and waits until the answer has begun: status 2xx, and for a stream its first
   /// event, which is not an error event. Everything else is an Error: kUnavailable (no connection),
   /// kTimeout, kCancelled, kRateLimited (429), kUpstream (5xx, broken or error answer),
-  /// kInvalidRequest (other 4xx; its message is the provider's).
+  /// kInvalidRequest (other 4xx; its message is the provider's), kUnsupported (its dialect cannot
+  /// say the request; nothing was sent).
   virtual Task<Result<std::unique_ptr<Reply>>> Start(const Call& call, CallTiming& timing) = 0;
 };
 

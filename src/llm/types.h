@@ -72,6 +72,9 @@ struct Context {
   std::optional<std::chrono::milliseconds> latency;  ///< the client's deadline
 };
 
+/// What is asked of a provider.
+enum class Operation : std::uint8_t { kGenerate, kEmbed, kCountTokens };
+
 /// What a model must be able to do to serve a request.
 struct Needs {
   bool tools = false;
@@ -82,6 +85,7 @@ struct Needs {
   bool json_object = false;
   bool logprobs = false;
   bool several_choices = false;  ///< n > 1
+  bool embeddings = false;       ///< vectors instead of an answer
 };
 
 /// Decoded text of one message, in order.
@@ -106,6 +110,7 @@ struct Request {
   Request& operator=(const Request&) = delete;
 
   Dialect dialect = Dialect::kOpenAiChat;
+  Operation operation = Operation::kGenerate;
   std::string body;   ///< the client's bytes, untouched
   std::string model;  ///< as the client wrote it: auto, tier:NAME, PROVIDER/MODEL, an alias
   bool stream = false;
