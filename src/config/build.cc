@@ -60,6 +60,7 @@ void BuildLimits(BuildContext& context) {
       .write_timeout = limits.Duration("write_timeout"),
       .deadline = limits.Duration("deadline"),
       .drain = limits.Duration("drain"),
+      .keep_alive = limits.Duration("keep_alive"),
       .max_attempts = static_cast<int>(limits.Integer("max_attempts"))};
 }
 
@@ -176,7 +177,8 @@ void BuildProviders(BuildContext& context) {
     DefaultedSection timeouts = section.Child("timeouts");
     Provider provider;
     provider.name = entry.key;
-    provider.dialect = section.Text("dialect");
+    provider.dialect =
+        llm::ParseDialect(section.Text("dialect")).value_or(llm::Dialect::kOpenAiChat);
     provider.base_url = section.section().Text("base_url").value_or("");
     while (provider.base_url.ends_with('/')) provider.base_url.pop_back();
     if (const Node* key = section.section().Get("api_key")) {

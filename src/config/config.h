@@ -12,6 +12,8 @@
 
 #include "base/money.h"
 #include "config/secret.h"
+#include "llm/profile.h"
+#include "llm/types.h"
 
 namespace triage::config {
 
@@ -44,9 +46,10 @@ struct Limits {
   milliseconds body_timeout{0};
   milliseconds idle_timeout{0};
   milliseconds write_timeout{0};
-  milliseconds deadline{0};  ///< of one exchange with all its attempts
-  milliseconds drain{0};     ///< what SIGTERM gives running exchanges
-  int max_attempts = 0;      ///< per exchange: retries, fallbacks and cascade together
+  milliseconds deadline{0};    ///< of one exchange with all its attempts
+  milliseconds drain{0};       ///< what SIGTERM gives running exchanges
+  milliseconds keep_alive{0};  ///< silence in a stream after which the client gets a sign of life
+  int max_attempts = 0;        ///< per exchange: retries, fallbacks and cascade together
 };
 
 /// Zero = no limit.
@@ -62,25 +65,72 @@ struct ExtraHeader {
   Secret value;
 };
 
-struct Provider {
-  std::string name;
-  std::string dialect;   ///< "openai"
-  std::string base_url;  ///< http:// or https://, without a slash at the end
-  Secret api_key;        ///< empty = none is sent
-  std::vector<ExtraHeader> headers;
-  Timeouts timeouts;
-  std::size_t max_idle_connections = 0;
-  std::filesystem::path ca_file;  ///< empty = the system's certificates
-  bool verify_tls = true;
+/// How an endpoint is told who calls.
+struct Auth {
+  enum class Kind : std::uint8_t {
+    kNone,
+    kBearer,        ///< Authorization: Bearer api_key
+    kHeader,        ///< `header`: api_key
+    kAwsSigV4,      ///< AWS Signature Version 4
+    kOciSignature,  ///< OCI request signing
+  };
+  Kind kind = Kind::kBearer;
+  std::string header;                 ///< of kHeader: x-api-key, api-key, x-goog-api-key
+  std::filesystem::path config_file;  ///< of kOciSignature: an OCI configuration file
+  std::string profile;                ///< section of `config_file`
+  Secret access_key_id;               ///< of kAwsSigV4
+  Secret secret_access_key;
+  Secret session_token;  ///< of temporary credentials; else empty
+  std::string service;   ///< of kAwsSigV4: the name that is signed, "bedrock"
 };
 
+std::string_view Name(Auth::Kind kind);
+
+/// Behind the base URL; "{model}" stands for the provider's name of the model, percent-encoded, and
+/// a query may follow. Empty = the endpoint has no such operation.
+struct Paths {
+  std::string generate;
+  std::string stream;  ///< empty = as `generate`
+  std::string embed;
+  std::string count_tokens;
+};
+
+/// What a model can do, or of a provider what none of its models can.
 struct Capabilities {
   bool tools = false;
   bool vision = false;
   bool json = false;         ///< response_format json_object
   bool json_schema = false;  ///< response_format json_schema
   bool logprobs = false;
-  bool choices = false;  ///< n > 1
+  bool choices = false;     ///< n > 1
+  bool image_urls = false;  ///< images by URL; every model with vision, but not every provider
+  bool documents = false;
+  bool embeddings = false;  ///< an embeddings model, which does nothing else
+
+  bool operator==(const Capabilities&) const = default;
+};
+
+/// An endpoint. What triage.yaml leaves out comes from the catalogue of provider kinds, then from
+/// the dialect; no template is left in it but "{model}".
+struct Provider {
+  std::string name;
+  std::string type;  ///< kind in the catalogue; empty = only the dialect is known
+  llm::Dialect dialect = llm::Dialect::kOpenAiChat;
+  std::string base_url;  ///< http:// or https://, without a slash at the end
+  std::string region;    ///< of signatures; may be empty
+  Secret api_key;        ///< empty = none is sent
+  Auth auth;
+  Paths paths;
+  llm::Profile profile;
+  Capabilities cannot;  ///< taken out of its models' capabilities already
+  llm::OnDisconnect on_disconnect = llm::OnDisconnect::kCancel;
+  milliseconds drain_limit{0};  ///< of kDrain: how long it is read on at most
+  std::string accept_encoding;
+  std::vector<ExtraHeader> headers;
+  Timeouts timeouts;
+  std::size_t max_idle_connections = 0;
+  std::filesystem::path ca_file;  ///< empty = the system's certificates
+  bool verify_tls = true;
 };
 
 /// One price per disjoint token class. What a source does not name costs what its nearest dearer

@@ -37,6 +37,7 @@ bool WorthFallingBack(const Error& error) {
     case ErrorCode::kUpstream:
     case ErrorCode::kProtocol:
     case ErrorCode::kTooLarge:
+    case ErrorCode::kUnsupported:  // this model's dialect cannot say it; another's may
     case ErrorCode::kIo: return true;
     case ErrorCode::kInvalidRequest:
     case ErrorCode::kUnauthorized:
@@ -44,7 +45,6 @@ bool WorthFallingBack(const Error& error) {
     case ErrorCode::kNotFound:
     case ErrorCode::kBudgetExceeded:
     case ErrorCode::kCancelled:
-    case ErrorCode::kUnsupported:
     case ErrorCode::kInternal: return false;
   }
   return false;
@@ -72,7 +72,7 @@ Task<Result<Begun>> Dispatch(const llm::Request& request, std::span<const Candid
     const llm::Call call{.request = &request,
                          .model = candidates[i].provider_model,
                          .limits = limits,
-                         .cancel = &cancel};
+                         .cancel = candidates[i].drains ? options.drain_cancel : &cancel};
     traces.push_back({.candidate = static_cast<int>(i),
                       .error = {},
                       .timing = {},

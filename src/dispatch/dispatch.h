@@ -23,8 +23,9 @@ struct Candidate {
   std::string_view provider_model = {};  ///< the provider's own name of it
   std::string_view name = {};            ///< Triage's name of it, for messages
   llm::AttemptLimits limits = {};
-  int model = -1;  ///< index into the configuration's models
-  int tier = -1;   ///< index into the configuration's tiers; -1 = in none
+  int model = -1;       ///< index into the configuration's models
+  int tier = -1;        ///< index into the configuration's tiers; -1 = in none
+  bool drains = false;  ///< its provider's calls are read to their end when the client has gone
 };
 
 /// What became of one attempt.
@@ -39,6 +40,7 @@ struct Trace {
 struct Options {
   int max_attempts = 5;
   SteadyTime deadline = SteadyTime::max();  ///< of all attempts together
+  CancelScope* drain_cancel = nullptr;  ///< of candidates that drain; never null if there are any
 };
 
 struct Begun {

@@ -20,6 +20,8 @@ class FixedReply final : public llm::Reply {
 
   const llm::ReplySummary& summary() const override { return summary_; }
 
+  std::string ErrorEvent(const Error&) override { return {}; }
+
  private:
   llm::ReplySummary summary_;
 };

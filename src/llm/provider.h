@@ -56,6 +56,9 @@ class Reply {
   virtual Task<Result<std::string_view>> Next() = 0;
   virtual const ReplySummary& summary() const = 0;
 
+  /// Of a stream: the event that tells the client that it has failed. Nothing follows it.
+  virtual std::string ErrorEvent(const Error& error) = 0;
+
   /// What of the request the provider's dialect could not say: "seed", "logit_bias"; for the
   /// client's x-triage-warning.
   virtual std::span<const std::string> warnings() const { return {}; }

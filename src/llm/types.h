@@ -111,6 +111,8 @@ struct Request {
 
   Dialect dialect = Dialect::kOpenAiChat;
   Operation operation = Operation::kGenerate;
+  std::string id;            ///< of the exchange, for answers that have none of their own
+  std::int64_t created = 0;  ///< Unix seconds, likewise
   std::string body;   ///< the client's bytes, untouched
   std::string model;  ///< as the client wrote it: auto, tier:NAME, PROVIDER/MODEL, an alias
   bool stream = false;

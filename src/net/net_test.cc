@@ -35,6 +35,14 @@ class TestHandler final : public Handler {
         step = co_await writer.Write(event);
       }
       step = co_await writer.End();
+    } else if (request.path() == "/quiet") {
+      [[maybe_unused]] Result<void> step = co_await writer.Begin(200, {});
+      writer.KeepAlive(milliseconds(60), ": still here\n\n");
+      co_await loop_.Sleep(milliseconds(200), nullptr);
+      step = co_await writer.Write("data: 0\n\n");
+      co_await loop_.Sleep(milliseconds(200), nullptr);
+      step = co_await writer.Write("data: 1\n\n");
+      step = co_await writer.End();
     } else if (request.path() == "/cut") {
       [[maybe_unused]] Result<void> step = co_await writer.Begin(200, {});
       step = co_await writer.Write("half");
@@ -161,6 +169,18 @@ TEST(ServerAndClient, StreamChunks) {
   Client client(fixture.loop, {});
   EXPECT_EQ(Get(fixture, client, "/stream").body, "data: 0\n\ndata: 1\n\ndata: 2\n\n");
   EXPECT_EQ(Get(fixture, client, "/big").body.size(), 3'000'000U);
+}
+
+TEST(ServerAndClient, KeepAQuietStreamAlive) {
+  Fixture fixture;
+  Client client(fixture.loop, {});
+  const Answer answer = Get(fixture, client, "/quiet");
+  EXPECT_FALSE(answer.error);
+  const std::string kSign = ": still here\n\n";
+  EXPECT_TRUE(answer.body.starts_with(kSign)) << answer.body;
+  const std::size_t between = answer.body.find(kSign, answer.body.find("data: 0"));
+  EXPECT_LT(between, answer.body.find("data: 1")) << answer.body;
+  EXPECT_TRUE(answer.body.ends_with("data: 1\n\n")) << answer.body;
 }
 
 TEST(ServerAndClient, ReportAStreamThatWasCut) {

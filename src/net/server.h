@@ -48,6 +48,10 @@ class ResponseWriter {
   /// One chunk of the body, sent at once. Waits when the client reads slowly.
   virtual Task<Result<void>> Write(std::string_view bytes) = 0;
   virtual Task<Result<void>> End() = 0;
+  /// From now on a response that has begun and in which nothing was written for `interval` gets
+  /// `bytes` (which outlive it) written by itself, as often as that happens, until its end. Zero
+  /// ends it.
+  virtual void KeepAlive(std::chrono::milliseconds interval, std::string_view bytes) = 0;
   /// Closes the connection in the middle of a response, without a terminator. For simulated faults
   /// and broken streams.
   virtual void Cut() = 0;

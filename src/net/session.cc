@@ -45,6 +45,23 @@ void AppendNumber(std::string& out, std::uint64_t number) {
   out.append(digits.data() + at, digits.size() - at);
 }
 
+/// The line in front of a chunk.
+class ChunkSize {
+ public:
+  explicit ChunkSize(std::size_t size) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    text_[--at_] = '\n';
+    text_[--at_] = '\r';
+    for (; size > 0; size /= 16) text_[--at_] = kHex[size % 16];
+  }
+
+  std::string_view text() const { return {text_.data() + at_, text_.size() - at_}; }
+
+ private:
+  std::array<char, 20> text_{};
+  std::size_t at_ = text_.size();
+};
+
 iovec Piece(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};
 }
@@ -57,7 +74,10 @@ void Release(std::string& buffer) {
 }  // namespace
 
 Session::Session(Loop& loop, int descriptor, SessionOwner& owner)
-    : owner_(owner), socket_(loop, descriptor) {
+    : loop_(loop),
+      owner_(owner),
+      socket_(loop, descriptor),
+      quiet_([](void* self) { static_cast<Session*>(self)->WriteKeepAlive(); }, this) {
   scope_.emplace();
 }
 
@@ -86,9 +106,11 @@ Task<void> Session::Run() {
     if (received == Received::kEnd) break;
     scope_.emplace();
     answer_ = Answer::kNone;
+    quiet_limit_ = std::chrono::milliseconds(0);
     owner_.OnRequestStart();
     Watch();
     co_await owner_.handler().Handle(request_, *this);
+    quiet_.Disarm();
     owner_.OnRequestEnd();
     socket_.StopWatching();
     if (scope_->cancelled() || socket_.closed()) break;
@@ -324,19 +346,62 @@ void Session::AppendHead(int status, std::span<const Header> headers) {
 
 Task<Result<void>> Session::Flush(std::span<iovec> pieces) {
   // Most writes fit into the socket's buffer: try before there is anything to wait for.
-  while (!pieces.empty()) {
-    const IoResult written = socket_.TryWrite(pieces);
+  flushing_ = true;
+  std::array<iovec, 1> owed{Piece(owed_)};
+  std::span<iovec> first(owed.data(), owed_.empty() ? 0 : 1);
+  while (!first.empty() || !pieces.empty()) {
+    const IoResult written = socket_.TryWrite(first.empty() ? pieces : first);
     if (written.state == IoState::kOk) continue;
     if (written.state == IoState::kWouldBlock) {
       const WaitResult wait = co_await socket_.WaitWritable(owner_.options().write_limit, nullptr);
       if (wait == WaitResult::kReady) continue;
     }
+    flushing_ = false;
     scope_->Cancel();
     socket_.Close();
     co_return Error{.code = ErrorCode::kCancelled,
                     .message = "the client does not take the answer"};
   }
+  flushing_ = false;
+  owed_.clear();
+  if (quiet_limit_.count() > 0) loop_.wheel().Arm(quiet_, quiet_limit_);
   co_return Result<void>();
+}
+
+void Session::KeepAlive(std::chrono::milliseconds interval, std::string_view bytes) {
+  quiet_limit_ = interval;
+  quiet_bytes_ = bytes;
+  if (interval.count() == 0) {
+    quiet_.Disarm();
+  } else {
+    loop_.wheel().Arm(quiet_, interval);
+  }
+}
+
+void Session::WriteKeepAlive() {
+  if (answer_ != Answer::kStreaming || scope_->cancelled() || socket_.closed()) return;
+  // A client that does not even take what is being written needs no sign of life.
+  if (!flushing_ && owed_.empty()) {
+    owed_.swap(out_);  // the head, when nothing has been written yet
+    if (request_.http_1_0) {
+      owed_ += quiet_bytes_;
+    } else {
+      ChunkSize size(quiet_bytes_.size());
+      owed_.append(size.text()).append(quiet_bytes_).append("\r\n");
+    }
+    std::array<iovec, 1> pieces{Piece(owed_)};
+    std::span<iovec> left(pieces);
+    IoResult written;
+    do {
+      written = socket_.TryWrite(left);
+    } while (written.state == IoState::kOk && !left.empty());
+    owed_.erase(0, owed_.size() - (left.empty() ? 0 : left.front().iov_len));
+    if (written.state != IoState::kOk && written.state != IoState::kWouldBlock) {
+      scope_->Cancel();
+      return;
+    }
+  }
+  loop_.wheel().Arm(quiet_, quiet_limit_);
 }
 
 Task<Result<void>> Session::Send(int status, std::span<const Header> headers,
@@ -372,16 +437,11 @@ Task<Result<void>> Session::Write(std::string_view bytes) {
   if (bytes.empty()) co_return Result<void>();
   std::array<iovec, 4> pieces{Piece(out_)};
   std::size_t count = out_.empty() ? 0 : 1;
-  std::array<char, 20> size{};
+  ChunkSize size(bytes.size());
   if (request_.http_1_0) {
     pieces[count++] = Piece(bytes);
   } else {
-    constexpr std::string_view kHex = "0123456789abcdef";
-    std::size_t at = size.size();
-    size[--at] = '\n';
-    size[--at] = '\r';
-    for (std::size_t rest = bytes.size(); rest > 0; rest /= 16) size[--at] = kHex[rest % 16];
-    pieces[count++] = Piece({size.data() + at, size.size() - at});
+    pieces[count++] = Piece(size.text());
     pieces[count++] = Piece(bytes);
     pieces[count++] = Piece("\r\n");
   }

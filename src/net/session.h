@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "net/deadline_wheel.h"
 #include "net/http_codec.h"
 #include "net/server.h"
 #include "net/socket.h"
@@ -40,6 +41,7 @@ class Session final : public ResponseWriter {
   Task<Result<void>> Begin(int status, std::span<const Header> headers) override;
   Task<Result<void>> Write(std::string_view bytes) override;
   Task<Result<void>> End() override;
+  void KeepAlive(std::chrono::milliseconds interval, std::string_view bytes) override;
   void Cut() override;
 
   CancelScope& client_gone() override { return *scope_; }
@@ -62,20 +64,27 @@ class Session final : public ResponseWriter {
   void OnWatched();
   void AppendHead(int status, std::span<const Header> headers);
   Task<Result<void>> Flush(std::span<iovec> pieces);
+  void WriteKeepAlive();
 
+  Loop& loop_;
   SessionOwner& owner_;
   Socket socket_;
   std::string in_;         // received, not yet dealt with
   std::string pipelined_;  // received while a request was being answered
   std::string head_;
   std::string body_;
-  std::string out_;  // the head of the response, until the first write
+  std::string out_;   // the head of the response, until the first write
+  std::string owed_;  // the rest of a keep-alive that the socket did not take at once
   RequestHead parsed_;
   HttpRequest request_;
   std::optional<CancelScope> scope_;
   Answer answer_ = Answer::kNone;
   bool idle_ = false;
   bool keep_alive_ = true;
+  bool flushing_ = false;
+  std::chrono::milliseconds quiet_limit_{0};  // 0 = no keep-alives inside a response
+  std::string_view quiet_bytes_;
+  DeadlineWheel::Entry quiet_;
 };
 
 }  // namespace triage::net

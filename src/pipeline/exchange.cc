@@ -29,7 +29,11 @@ Exchange::Exchange(Worker& worker, CancelScope& client_gone)
       client_gone_(client_gone),
       start_(worker.clock.Now()),
       time_(worker.clock.WallNow()),
-      id_(ExchangeId::Make(time_, worker.random)) {}
+      id_(ExchangeId::Make(time_, worker.random)) {
+  request_.id = id_.Text();
+  request_.created =
+      std::chrono::duration_cast<std::chrono::seconds>(time_.time_since_epoch()).count();
+}
 
 Exchange::~Exchange() {
   if (client_gone_.cancelled())
@@ -70,7 +74,8 @@ void Exchange::PlanCandidates() {
                              .name = snapshot.options.models[at].name,
                              .limits = snapshot.models[at].limits,
                              .model = index,
-                             .tier = tier});
+                             .tier = tier,
+                             .drains = snapshot.models[at].drain.count() > 0});
     }
   };
   add(decision_->chain, decision_->tier);
@@ -100,7 +105,8 @@ Task<Result<void>> Exchange::Start() {
   }
   PlanCandidates();
 
-  dispatch::Options options{.max_attempts = snapshot.config->limits.max_attempts};
+  dispatch::Options options{.max_attempts = snapshot.config->limits.max_attempts,
+                            .drain_cancel = &drain_cancel_};
   auto deadline = std::chrono::milliseconds(snapshot.config->limits.deadline);
   if (request_.context.latency)
     deadline = deadline.count() == 0 ? *request_.context.latency
@@ -136,6 +142,24 @@ Task<Result<std::string_view>> Exchange::Next() {
     Fail(bytes.error());
   }
   co_return bytes;
+}
+
+std::chrono::milliseconds Exchange::keep_alive() const {
+  return bound_->snapshot->config->limits.keep_alive;
+}
+
+std::chrono::milliseconds Exchange::DrainLimit() const {
+  return bound_->snapshot->models[static_cast<std::size_t>(Answering().model)].drain;
+}
+
+Task<void> Exchange::Drain() {
+  if (reply_ == nullptr || DrainLimit().count() == 0) co_return;
+  const SteadyTime until = worker_.clock.Now() + DrainLimit();
+  while (!reply_->summary().complete && worker_.clock.Now() < until) {
+    const Result<std::string_view> bytes = co_await reply_->Next();
+    if (!bytes || bytes->empty()) co_return;
+    relayed_ += bytes->size();
+  }
 }
 
 void Exchange::DeliverFirstByte() {

@@ -62,6 +62,17 @@ class Exchange {
 
   int escalations() const { return 0; }
 
+  /// How long a stream may be silent before the client is told that it still lives; zero = for
+  /// ever.
+  std::chrono::milliseconds keep_alive() const;
+
+  /// The event that ends a stream that broke off, in the client's dialect.
+  std::string ErrorEvent(const Error& error) { return reply_->ErrorEvent(error); }
+
+  /// After the client has gone: reads the answer on to its usage, where its provider bills it in
+  /// full anyway and as long as its setting allows. Does nothing for other providers.
+  Task<void> Drain();
+
   /// Cost of all attempts, once the answer is complete; nothing while unknown.
   std::optional<NanoDollars> cost();
   /// The same tokens on the baseline model, less `cost`; signed. Nothing while unknown.
@@ -78,6 +89,7 @@ class Exchange {
  private:
   const dispatch::Candidate& Answering() const;
   void PlanCandidates();
+  std::chrono::milliseconds DrainLimit() const;
   void LogFallbacks() const;
   void CountEscalations() const;
   void Settle();
@@ -86,6 +98,7 @@ class Exchange {
   Worker& worker_;
   std::shared_ptr<const Bound> bound_;
   CancelScope& client_gone_;
+  CancelScope drain_cancel_;
   SteadyTime start_;
   WallTime time_;
   ExchangeId id_;

@@ -19,6 +19,8 @@ struct ModelView {
   prices::ModelPrices prices;
   llm::AttemptLimits limits;
   std::shared_ptr<observe::ModelMetrics> metrics;
+  /// How long a call is read on after its client has gone; zero = it is cut at once.
+  std::chrono::milliseconds drain{0};
 };
 
 struct TierView {

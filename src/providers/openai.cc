@@ -71,6 +71,8 @@ class WholeReply : public llm::Reply {
 
   const llm::ReplySummary& summary() const override { return summary_; }
 
+  std::string ErrorEvent(const Error&) override { return {}; }
+
  private:
   int status_;
   std::string content_type_;
@@ -93,6 +95,8 @@ class StreamReply : public llm::Reply {
   std::optional<std::uint64_t> content_length() const override { return std::nullopt; }
 
   const llm::ReplySummary& summary() const override { return relay_.summary(); }
+
+  std::string ErrorEvent(const Error& error) override { return relay_.ErrorEvent(error); }
 
   // Waits for the first event, which the first Next then gives.
   Task<Result<void>> Begin() {

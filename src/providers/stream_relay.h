@@ -7,32 +7,32 @@
 #include "base/error.h"
 #include "llm/provider.h"
 #include "net/sse.h"
+#include "providers/answer_stream.h"
+#include "wire/openai_errors.h"
 #include "wire/openai_stream.h"
 
 namespace triage::providers {
 
-/// What of a provider's event stream goes on to the client: the bytes of complete events as they
-/// arrived, without comments in front of the first chunk and without usage chunks the client did
-/// not ask for. Copies only events that arrived in pieces. Order of calls: Feed, Next until empty,
-/// …, End, Next until empty.
-class StreamRelay {
+/// The short way for OpenAI chat on both sides: the bytes of complete events go on as they arrived,
+/// without comments in front of the first chunk and without usage chunks the client did not ask
+/// for. Copies only events that arrived in pieces.
+class StreamRelay final : public AnswerStream {
  public:
   explicit StreamRelay(bool client_wants_usage) : scanner_(client_wants_usage) {}
 
-  /// `bytes` stay valid until the next Feed or End.
-  void Feed(std::string_view bytes) { framer_.Feed(bytes); }
+  void Feed(std::string_view bytes) override { framer_.Feed(bytes); }
 
-  /// The provider's body has ended.
-  void End();
+  void End() override;
 
-  /// Bytes to relay, valid until the next Feed or End; empty when there are none, or when the
-  /// stream has failed.
-  std::string_view Next();
+  std::string_view Next() override;
 
-  /// Why the stream is over before its end. What Next gave before is still good.
-  const std::optional<Error>& error() const { return error_; }
+  const std::optional<Error>& error() const override { return error_; }
 
-  const llm::ReplySummary& summary() const { return scanner_.summary(); }
+  const llm::ReplySummary& summary() const override { return scanner_.summary(); }
+
+  bool begun() const override { return scanner_.begun(); }
+
+  std::string ErrorEvent(const Error& error) override { return wire::StreamErrorEvent(error); }
 
  private:
   // Whether the event's bytes go on.

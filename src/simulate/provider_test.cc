@@ -34,6 +34,8 @@ class RecordingWriter : public net::ResponseWriter {
     co_return Result<void>{};
   }
 
+  void KeepAlive(std::chrono::milliseconds, std::string_view) override {}
+
   Task<Result<void>> End() override {
     ended_ = true;
     co_return Result<void>{};

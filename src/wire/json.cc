@@ -326,4 +326,43 @@ std::optional<JsonProblem> FindJsonProblem(std::string_view text, int max_depth)
   return ProblemFinder(text, max_depth).Run();
 }
 
+llm::ByteRange FindMember(std::string_view text, std::string_view key) {
+  int depth = 0;
+  bool at_key = false;  // the next string at depth 1 is a key
+  bool found = false;   // its value comes next
+  std::size_t value = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    const bool blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    if (found && value == 0 && !blank && c != ':') value = at;
+    if (c == '"') {
+      const std::size_t begin = at + 1;
+      for (++at; at < text.size() && text[at] != '"'; ++at) {
+        if (text[at] == '\\') ++at;
+      }
+      if (depth == 1 && at_key) {
+        found = text.substr(begin, at - begin) == key;
+        at_key = false;
+      }
+    } else if (c == '{' || c == '[') {
+      at_key = ++depth == 1;
+    } else if (c == '}' || c == ']' || c == ',') {
+      if (depth == 1 && found && value != 0) {
+        std::size_t end = at;
+        while (end > value && (text[end - 1] == ' ' || text[end - 1] == '\t' ||
+                               text[end - 1] == '\n' || text[end - 1] == '\r')) {
+          --end;
+        }
+        return {static_cast<std::uint32_t>(value), static_cast<std::uint32_t>(end)};
+      }
+      if (c == ',') {
+        at_key = depth == 1;
+      } else {
+        --depth;
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace triage::wire

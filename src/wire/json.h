@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "llm/types.h"
+
 namespace triage::wire {
 
 /// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
@@ -27,6 +29,10 @@ std::size_t Utf8SequenceLength(std::string_view text, std::size_t at);
 
 /// At most `max_bytes` of `text`, cut between characters.
 std::string_view Utf8Prefix(std::string_view text, std::size_t max_bytes);
+
+/// Where the value of member `key` of the top-level object stands in `text`, which is known to be
+/// valid JSON and to give the key without escapes; an empty range when there is none.
+llm::ByteRange FindMember(std::string_view text, std::string_view key);
 
 struct JsonProblem {
   std::size_t offset = 0;  ///< of the byte at fault

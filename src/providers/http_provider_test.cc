@@ -1,0 +1,386 @@
+#include "providers/openai.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "net/server.h"
+#include "wire/openai_chat.h"
+
+namespace triage::providers {
+namespace {
+
+using ::testing::HasSubstr;
+using namespace std::chrono_literals;
+
+// What the fake provider answers, in pieces, and what it saw.
+struct Script {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::vector<net::Header> headers = {};
+  std::vector<std::string> pieces = {};
+  bool chunked = false;
+  bool cut = false;   ///< the connection breaks after the pieces
+  bool hang = false;  ///< nothing follows the pieces until the caller leaves
+};
+
+class FakeUpstream : public net::Handler {
+ public:
+  explicit FakeUpstream(net::Loop& loop) : loop_(loop) {}
+
+  Task<void> Handle(const net::HttpRequest& request, net::ResponseWriter& writer) override {
+    ++requests;
+    body = std::string(request.body);
+    target = std::string(request.target);
+    headers.clear();
+    for (const net::Header& header : request.headers) {
+      headers.emplace_back(std::string(header.name), std::string(header.value));
+    }
+    std::vector<net::Header> fields = script.headers;
+    if (!script.content_type.empty()) fields.push_back({"Content-Type", script.content_type});
+    if (!script.chunked) {
+      std::string whole;
+      for (const std::string& piece : script.pieces) whole += piece;
+      const Result<void> sent = co_await writer.Send(script.status, fields, whole);
+      gone = !sent;
+      co_return;
+    }
+    const Result<void> begun = co_await writer.Begin(script.status, fields);
+    gone = !begun;
+    for (const std::string& piece : script.pieces) {
+      const Result<void> written = co_await writer.Write(piece);
+      gone = gone || !written;
+      co_await loop_.Sleep(1ms, nullptr);
+    }
+    if (script.hang) {
+      co_await loop_.Sleep(5s, &writer.client_gone());
+      gone = writer.client_gone().cancelled();
+      co_return;
+    }
+    if (script.cut) {
+      writer.Cut();
+      co_return;
+    }
+    const Result<void> ended = co_await writer.End();
+    gone = gone || !ended;
+  }
+
+  std::string Header(std::string_view name) const {
+    for (const auto& [key, value] : headers) {
+      if (key == name) return value;
+    }
+    return "";
+  }
+
+  Script script;
+  int requests = 0;
+  std::string body;
+  std::string target;
+  std::vector<std::pair<std::string, std::string>> headers;
+  bool gone = false;
+
+ private:
+  net::Loop& loop_;
+};
+
+struct Outcome {
+  std::optional<Error> start_error;
+  std::optional<Error> next_error;
+  std::string body;
+  std::string content_type;
+  std::optional<std::uint64_t> length;
+  llm::ReplySummary summary;
+  llm::CallTiming timing;
+  bool done = false;
+};
+
+class OpenAiProviderTest : public ::testing::Test {
+ protected:
+  OpenAiProviderTest() : upstream_(loop_), client_(loop_, {}) {
+    server_ = std::make_unique<net::Server>(loop_, net::ServerOptions{}, upstream_);
+    const Result<std::uint16_t> port = server_->Listen();
+    TRIAGE_CHECK(port.has_value());
+    options_.origin = *net::Origin::Parse("http://127.0.0.1:" + std::to_string(*port) + "/v1/");
+    options_.api_key = "sk-test";
+    options_.headers = {{"X-Extra", "1"}};
+  }
+
+  ~OpenAiProviderTest() override {
+    server_->CloseAll();
+    loop_.After(1ms, [this] { closed_ = true; });
+    loop_.RunUntil([this] { return closed_; });
+  }
+
+  Task<void> Run(OpenAiProvider& provider, const llm::Request& request, Outcome& out) {
+    const llm::Call call{
+        .request = &request, .model = "llama-3", .limits = limits_, .cancel = &cancel_};
+    Result<std::unique_ptr<llm::Reply>> started = co_await provider.Start(call, out.timing);
+    if (!started) {
+      out.start_error = std::move(started).error();
+      out.done = true;
+      co_return;
+    }
+    std::unique_ptr<llm::Reply> reply = std::move(*started);
+    out.content_type = reply->content_type();
+    out.length = reply->content_length();
+    while (true) {
+      const Result<std::string_view> bytes = co_await reply->Next();
+      if (!bytes) out.next_error = bytes.error();
+      if (!bytes || bytes->empty()) break;
+      out.body += *bytes;
+      if (leave_after_first_bytes_) break;
+    }
+    out.summary = reply->summary();
+    out.done = true;
+  }
+
+  Outcome Ask(std::string extra = "") {
+    llm::Request request;
+    const auto parsed = wire::ParseChatRequest(
+        R"({"model":"auto","messages":[{"role":"user","content":"x"}])" + extra + "}", {}, request);
+    TRIAGE_CHECK(parsed.has_value());
+    OpenAiProvider provider(client_, options_);
+    Outcome out;
+    TaskGroup group;
+    group.Spawn(Run(provider, request, out));
+    loop_.RunUntil([&out] { return out.done; });
+    return out;
+  }
+
+  Outcome AskStream() { return Ask(R"(,"stream":true)"); }
+
+  void ScriptStream(std::vector<std::string> pieces) {
+    upstream_.script = {
+        .content_type = "text/event-stream", .pieces = std::move(pieces), .chunked = true};
+  }
+
+  net::Loop loop_;
+  FakeUpstream upstream_;
+  std::unique_ptr<net::Server> server_;
+  net::Client client_;
+  OpenAiOptions options_;
+  llm::AttemptLimits limits_;
+  CancelScope cancel_;
+  bool leave_after_first_bytes_ = false;
+  bool closed_ = false;
+};
+
+const std::string kAnswer =
+    R"({"model":"llama-3-0","choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":2}})";
+const std::string kFirst =
+    "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+const std::string kStop = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+const std::string kUsage =
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\n";
+const std::string kDone = "data: [DONE]\n\n";
+
+TEST_F(OpenAiProviderTest, SendsTheClientsBytesWithTheProvidersModelAndHead) {
+  upstream_.script.pieces = {kAnswer};
+  const Outcome out = Ask(R"(, "temperature":0.70)");
+  ASSERT_FALSE(out.start_error) << out.start_error->message;
+  EXPECT_EQ(upstream_.target, "/v1/chat/completions");
+  EXPECT_EQ(
+      upstream_.body,
+      R"({"model":"llama-3","messages":[{"role":"user","content":"x"}], "temperature":0.70})");
+  EXPECT_EQ(upstream_.Header("Authorization"), "Bearer sk-test");
+  EXPECT_EQ(upstream_.Header("Content-Type"), "application/json");
+  EXPECT_EQ(upstream_.Header("Accept"), "application/json");
+  EXPECT_EQ(upstream_.Header("Accept-Encoding"), "identity");
+  EXPECT_EQ(upstream_.Header("X-Extra"), "1");
+}
+
+TEST_F(OpenAiProviderTest, GivesAWholeAnswerWithItsSummary) {
+  upstream_.script.pieces = {kAnswer};
+  const Outcome out = Ask();
+  EXPECT_EQ(out.body, kAnswer);
+  EXPECT_EQ(out.content_type, "application/json");
+  EXPECT_EQ(out.length, kAnswer.size());
+  EXPECT_FALSE(out.next_error);
+  EXPECT_TRUE(out.summary.complete);
+  EXPECT_EQ(out.summary.served_model, "llama-3-0");
+  EXPECT_EQ(out.summary.usage->output, 2);
+  EXPECT_GT(out.timing.first_byte.count(), 0);
+}
+
+TEST_F(OpenAiProviderTest, RelaysAStreamAndTakesOutItsUsage) {
+  ScriptStream({": hello\n\n" + kFirst.substr(0, 9), kFirst.substr(9) + kStop, kUsage + kDone});
+  const Outcome out = AskStream();
+  ASSERT_FALSE(out.start_error) << out.start_error->message;
+  EXPECT_FALSE(out.next_error);
+  EXPECT_EQ(out.body, kFirst + kStop + kDone);
+  EXPECT_EQ(out.summary.usage->fresh_input, 5);
+  EXPECT_TRUE(out.summary.complete);
+  EXPECT_EQ(out.length, std::nullopt);
+  EXPECT_THAT(upstream_.body, HasSubstr(R"("stream_options":{"include_usage":true})"));
+  EXPECT_EQ(upstream_.Header("Accept"), "text/event-stream");
+}
+
+TEST_F(OpenAiProviderTest, FailsBeforeTheFirstByteWhenAStreamStartsBadly) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"data: {\"error\":{\"message\":\"overloaded\"}}\n\n", "overloaded"},
+      {": ping\n\n", "ended before its first event"},
+      {"data: [DONE]\n\n", "ended before its first event"},
+      {"data: <html>\n\n", "not JSON"},
+      {"garbage without end", "ended before its first event"},
+  };
+  for (const auto& [stream, message] : cases) {
+    ScriptStream({stream});
+    const Outcome out = AskStream();
+    ASSERT_TRUE(out.start_error) << stream;
+    EXPECT_EQ(out.start_error->code, ErrorCode::kUpstream);
+    EXPECT_EQ(out.start_error->upstream_status, 200);
+    EXPECT_THAT(out.start_error->message, HasSubstr(message));
+  }
+}
+
+TEST_F(OpenAiProviderTest, ReportsAStreamThatEndsEarly) {
+  for (const bool cut : {false, true}) {
+    ScriptStream({kFirst, kFirst});
+    upstream_.script.cut = cut;
+    const Outcome out = AskStream();
+    ASSERT_FALSE(out.start_error);
+    EXPECT_EQ(out.body, kFirst + kFirst);
+    ASSERT_TRUE(out.next_error) << cut;
+    EXPECT_EQ(out.next_error->code, ErrorCode::kUpstream);
+    EXPECT_THAT(out.next_error->message, HasSubstr("ended early"));
+    EXPECT_FALSE(out.summary.complete);
+  }
+}
+
+TEST_F(OpenAiProviderTest, ReportsAnErrorEventInTheMiddle) {
+  ScriptStream({kFirst, "data: {\"error\":{\"message\":\"boom\"}}\n\n" + kDone});
+  const Outcome out = AskStream();
+  EXPECT_EQ(out.body, kFirst);
+  ASSERT_TRUE(out.next_error);
+  EXPECT_EQ(out.next_error->message, "boom");
+}
+
+TEST_F(OpenAiProviderTest, TakesAFinishWithoutDoneAsTheEndEvenWhenTheConnectionBreaks) {
+  ScriptStream({kFirst, kStop});
+  upstream_.script.cut = true;
+  const Outcome out = AskStream();
+  EXPECT_EQ(out.body, kFirst + kStop);
+  EXPECT_FALSE(out.next_error);
+  EXPECT_TRUE(out.summary.complete);
+}
+
+TEST_F(OpenAiProviderTest, MapsStatusesToErrors) {
+  const std::vector<std::pair<int, ErrorCode>> cases = {
+      {400, ErrorCode::kInvalidRequest}, {401, ErrorCode::kUpstream},
+      {403, ErrorCode::kUpstream},       {404, ErrorCode::kInvalidRequest},
+      {429, ErrorCode::kRateLimited},    {500, ErrorCode::kUpstream},
+      {503, ErrorCode::kUpstream},       {302, ErrorCode::kUpstream}};
+  for (const auto& [status, code] : cases) {
+    upstream_.script = {.status = status, .pieces = {R"({"error":{"message":"why"}})"}};
+    const Outcome out = Ask();
+    ASSERT_TRUE(out.start_error) << status;
+    EXPECT_EQ(out.start_error->code, code) << status;
+    EXPECT_EQ(out.start_error->upstream_status, status);
+    EXPECT_EQ(out.start_error->message, "why");
+  }
+}
+
+TEST_F(OpenAiProviderTest, HandsOnRetryAfter) {
+  upstream_.script = {.status = 429, .headers = {{"Retry-After", "7"}}, .pieces = {"slow down"}};
+  const Outcome out = AskStream();
+  ASSERT_TRUE(out.start_error);
+  EXPECT_EQ(out.start_error->retry_after, 7s);
+  EXPECT_EQ(out.start_error->message, "slow down");
+}
+
+TEST_F(OpenAiProviderTest, NeverReadsAPageAsAnAnswer) {
+  upstream_.script = {.status = 502, .content_type = "text/html", .pieces = {"<html>nginx</html>"}};
+  EXPECT_EQ(Ask().start_error->message, "The provider answered with status 502.");
+  upstream_.script.status = 200;
+  EXPECT_EQ(Ask().start_error->code, ErrorCode::kUpstream);
+}
+
+TEST_F(OpenAiProviderTest, RefusesAnswersThatAreNone) {
+  const std::vector<Script> scripts = {
+      {.pieces = {""}},
+      {.pieces = {"{\"choices\":"}},
+      {.pieces = {R"({"error":{"message":"in a 200"}})"}},
+      {.content_type = "text/plain", .pieces = {kAnswer}},
+      {.headers = {{"Content-Encoding", "gzip"}}, .pieces = {kAnswer}},
+      {.pieces = {kAnswer.substr(0, 20)}, .chunked = true, .cut = true},
+      {.status = 204, .content_type = ""},
+  };
+  for (const Script& script : scripts) {
+    upstream_.script = script;
+    const Outcome out = Ask();
+    ASSERT_TRUE(out.start_error) << script.content_type;
+    EXPECT_EQ(out.start_error->code, ErrorCode::kUpstream) << out.start_error->message;
+    EXPECT_EQ(out.start_error->upstream_status, script.status);
+  }
+}
+
+TEST_F(OpenAiProviderTest, RefusesAWholeAnswerWhereAStreamWasAskedFor) {
+  upstream_.script.pieces = {kAnswer};
+  const Outcome out = AskStream();
+  ASSERT_TRUE(out.start_error);
+  EXPECT_THAT(out.start_error->message, HasSubstr("did not stream"));
+  upstream_.script.pieces = {R"({"error":{"message":"quota"}})"};
+  EXPECT_EQ(AskStream().start_error->message, "quota");
+}
+
+TEST_F(OpenAiProviderTest, BoundsTheAnswer) {
+  options_.max_reply_bytes = 50;
+  upstream_.script.pieces = {kAnswer};
+  const Outcome out = Ask();
+  ASSERT_TRUE(out.start_error);
+  EXPECT_EQ(out.start_error->code, ErrorCode::kUpstream);
+}
+
+TEST_F(OpenAiProviderTest, TimesOutInFrontOfTheFirstEventAndBetweenEvents) {
+  limits_.between_bytes = 50ms;
+  ScriptStream({": only a comment\n\n"});
+  upstream_.script.hang = true;
+  const Outcome silent = AskStream();
+  ASSERT_TRUE(silent.start_error);
+  EXPECT_EQ(silent.start_error->code, ErrorCode::kTimeout);
+  ScriptStream({kFirst});
+  upstream_.script.hang = true;
+  const Outcome stalled = AskStream();
+  EXPECT_EQ(stalled.body, kFirst);
+  ASSERT_TRUE(stalled.next_error);
+  EXPECT_EQ(stalled.next_error->code, ErrorCode::kTimeout);
+}
+
+TEST_F(OpenAiProviderTest, IsUnavailableWhenNobodyListens) {
+  server_->Drain();
+  options_.origin.port = 1;
+  const Outcome out = Ask();
+  ASSERT_TRUE(out.start_error);
+  EXPECT_EQ(out.start_error->code, ErrorCode::kUnavailable);
+}
+
+TEST_F(OpenAiProviderTest, EndsTheCallWhenItsScopeIsCancelled) {
+  ScriptStream({kFirst});
+  upstream_.script.hang = true;
+  loop_.After(30ms, [this] { cancel_.Cancel(); });
+  const Outcome out = AskStream();
+  EXPECT_EQ(out.body, kFirst);
+  ASSERT_TRUE(out.next_error);
+  EXPECT_EQ(out.next_error->code, ErrorCode::kCancelled);
+  loop_.RunUntil([this] { return upstream_.gone; });
+}
+
+TEST_F(OpenAiProviderTest, ClosesTheConnectionOfAReplyThatIsLeft) {
+  ScriptStream({kFirst});
+  upstream_.script.hang = true;
+  leave_after_first_bytes_ = true;
+  const Outcome out = AskStream();
+  EXPECT_EQ(out.body, kFirst);
+  loop_.RunUntil([this] { return upstream_.gone; });
+}
+
+TEST_F(OpenAiProviderTest, ReusesTheConnectionAfterAStreamReadToItsEnd) {
+  ScriptStream({kFirst, kStop, kDone});
+  AskStream();
+  EXPECT_EQ(client_.idle_connections(), 1U);
+  const Outcome again = AskStream();
+  EXPECT_EQ(again.timing.connect.count(), 0);
+  EXPECT_EQ(again.body, kFirst + kStop + kDone);
+}
+
+}  // namespace
+}  // namespace triage::providers
