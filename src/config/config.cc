@@ -21,6 +21,17 @@ std::string_view Name(StreamMode mode) {
   return "window";
 }
 
+std::string_view Name(Auth::Kind kind) {
+  switch (kind) {
+    case Auth::Kind::kNone: return "none";
+    case Auth::Kind::kBearer: return "bearer";
+    case Auth::Kind::kHeader: return "header";
+    case Auth::Kind::kAwsSigV4: return "aws_sigv4";
+    case Auth::Kind::kOciSignature: return "oci_signature";
+  }
+  return "none";
+}
+
 const Provider* Config::FindProvider(std::string_view name) const {
   auto found = std::ranges::find(providers, name, &Provider::name);
   return found == providers.end() ? nullptr : &*found;
