@@ -1,0 +1,192 @@
+#include "dispatch/target.h"
+
+#include <algorithm>
+
+namespace triage::dispatch {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+// A person has to act on refused credentials; asking now and then finds out that one has.
+constexpr std::chrono::minutes kRetired{5};
+// A first token later than this many times the usual (p95) is slow.
+constexpr int kSlowFactor = 3;
+
+/// What an error says about the endpoint.
+enum class Fault : std::uint8_t { kNobodys, kClients, kLimit, kCredential, kEndpoint };
+
+Fault FaultOf(const Error& error) {
+  if (error.upstream_status == 401 || error.upstream_status == 403) return Fault::kCredential;
+  switch (error.code) {
+    case ErrorCode::kCancelled: return Fault::kNobodys;
+    case ErrorCode::kRateLimited: return Fault::kLimit;
+    case ErrorCode::kInvalidRequest:
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kForbidden:
+    case ErrorCode::kUnauthorized:
+    case ErrorCode::kBudgetExceeded: return Fault::kClients;
+    case ErrorCode::kUnsupported:
+    case ErrorCode::kInternal:
+    case ErrorCode::kIo: return Fault::kNobodys;
+    case ErrorCode::kTimeout:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kUpstream:
+    case ErrorCode::kProtocol: return Fault::kEndpoint;
+  }
+  return Fault::kEndpoint;
+}
+
+}  // namespace
+
+std::string_view Name(Target::Refusal refusal) {
+  switch (refusal) {
+    case Target::Refusal::kNone: return "none";
+    case Target::Refusal::kOpen: return "breaker_open";
+    case Target::Refusal::kLimited: return "rate_limited";
+    case Target::Refusal::kRetired: return "credentials_refused";
+  }
+  return "none";
+}
+
+Target::Target(std::size_t credentials, BreakerOptions options)
+    : credentials_(std::max<std::size_t>(credentials, 1),
+                   Credential{.breaker = Breaker(options), .limiter = {}}) {}
+
+Target::Answer Target::Consider(Credential& credential, SteadyTime now, std::int64_t tokens,
+                                double chance) {
+  if (credential.retired_until > now) {
+    return {.ticket = {}, .refusal = Refusal::kRetired, .retry_at = credential.retired_until};
+  }
+  const SteadyTime start = credential.limiter.EarliestStart(now, tokens);
+  if (start > now) return {.ticket = {}, .refusal = Refusal::kLimited, .retry_at = start};
+  const Breaker::Permit permit = credential.breaker.Ask(now, chance);
+  if (permit == Breaker::Permit::kNo) {
+    const SteadyTime soon = now + std::chrono::seconds(1);  // a probe or the ramp decides
+    return {.ticket = {},
+            .refusal = Refusal::kOpen,
+            .retry_at = std::max(credential.breaker.open_until(), soon)};
+  }
+  credential.limiter.Started(now, tokens);
+  return {.ticket = Ticket{.permit = permit}};
+}
+
+Target::Answer Target::Ask(SteadyTime now, std::int64_t tokens, double chance) {
+  const std::lock_guard lock(mutex_);
+  Answer best;
+  for (std::size_t i = 0; i < credentials_.size(); ++i) {
+    const std::size_t index = (turn_ + i) % credentials_.size();
+    Answer answer = Consider(credentials_[index], now, tokens, chance);
+    if (answer.ticket) {
+      answer.ticket->credential = index;
+      turn_ = index + 1;
+      ++in_flight_;
+      return answer;
+    }
+    if (best.refusal == Refusal::kNone || answer.retry_at < best.retry_at) best = answer;
+  }
+  return best;
+}
+
+std::optional<Target::Ticket> Target::AskAnyway(SteadyTime now) {
+  const std::lock_guard lock(mutex_);
+  if (probing_anyway_) return std::nullopt;
+  const Credential* best = nullptr;
+  for (const Credential& credential : credentials_) {
+    if (credential.retired_until > now || credential.limiter.EarliestStart(now, 0) > now) continue;
+    if (best == nullptr || credential.breaker.open_until() < best->breaker.open_until())
+      best = &credential;
+  }
+  if (best == nullptr) return std::nullopt;
+  probing_anyway_ = true;
+  ++in_flight_;
+  return Ticket{.permit = Breaker::Permit::kNo,
+                .credential = static_cast<std::size_t>(best - credentials_.data())};
+}
+
+bool Target::MayPass(SteadyTime now) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(credentials_.begin(), credentials_.end(), [&](const Credential& credential) {
+    return credential.retired_until <= now && credential.breaker.MayPass(now) &&
+           credential.limiter.EarliestStart(now, 0) <= now;
+  });
+}
+
+void Target::Succeeded(const Ticket& ticket, SteadyTime now, microseconds first_token,
+                       const RateLimits& limits, double chance) {
+  const std::lock_guard lock(mutex_);
+  Credential& credential = credentials_[ticket.credential];
+  --in_flight_;
+  if (ticket.permit == Breaker::Permit::kNo) probing_anyway_ = false;
+  const auto usual = latency_.Usual(0.95);
+  const bool slow = usual && first_token > *usual * kSlowFactor;
+  latency_.Add(now, first_token);
+  credential.limiter.Accepted();
+  credential.limiter.Learned(now, limits);
+  credential.breaker.Succeeded(ticket.permit, now, slow, chance);
+}
+
+void Target::Failed(const Ticket& ticket, SteadyTime now, const Error& error,
+                    const RateLimits& limits, double chance) {
+  const std::lock_guard lock(mutex_);
+  Credential& credential = credentials_[ticket.credential];
+  --in_flight_;
+  if (ticket.permit == Breaker::Permit::kNo) probing_anyway_ = false;
+  credential.limiter.Learned(now, limits);
+  switch (FaultOf(error)) {
+    case Fault::kNobodys: credential.breaker.Abandoned(ticket.permit); break;
+    case Fault::kClients:
+      credential.limiter.Accepted();
+      credential.breaker.Succeeded(ticket.permit, now, false, chance);
+      break;
+    case Fault::kLimit:
+      credential.limiter.Refused(now, error.retry_after);
+      credential.breaker.Abandoned(ticket.permit);
+      break;
+    case Fault::kCredential:
+      credential.retired_until = now + kRetired;
+      credential.breaker.Abandoned(ticket.permit);
+      break;
+    case Fault::kEndpoint:
+      credential.breaker.Failed(ticket.permit, now, error.retry_after, chance);
+      break;
+  }
+}
+
+void Target::Abandoned(const Ticket& ticket) {
+  const std::lock_guard lock(mutex_);
+  --in_flight_;
+  if (ticket.permit == Breaker::Permit::kNo) probing_anyway_ = false;
+  credentials_[ticket.credential].breaker.Abandoned(ticket.permit);
+}
+
+microseconds Target::Load(SteadyTime now) const {
+  const std::lock_guard lock(mutex_);
+  // A model of which nothing is known is worth trying, but not with everything at once.
+  constexpr microseconds kUnknown{1'000};
+  return std::max(latency_.Expected(now), kUnknown) * (in_flight_ + 1);
+}
+
+std::optional<microseconds> Target::UsualFirstToken() const {
+  const std::lock_guard lock(mutex_);
+  return latency_.Usual(0.95);
+}
+
+Target::View Target::Look(SteadyTime now) const {
+  const std::lock_guard lock(mutex_);
+  View view{.state = Breaker::State::kOpen, .in_flight = in_flight_};
+  bool first = true;
+  for (const Credential& credential : credentials_) {
+    if (credential.retired_until > now) ++view.retired;
+    const Breaker::State state = credential.breaker.state(now);
+    const SteadyTime at = std::max({credential.retired_until, credential.breaker.open_until(),
+                                    credential.limiter.blocked_until()});
+    if (first || at < view.retry_at) view.retry_at = at;
+    if (first || state == Breaker::State::kClosed) view.state = state;
+    first = false;
+  }
+  return view;
+}
+
+}  // namespace triage::dispatch
