@@ -43,13 +43,14 @@ Error Invalid(std::string message) {
 
 Result<std::string> ReadFile(const fs::path& file, std::string_view remedy) {
   std::error_code ignored;
-  std::ifstream stream(file, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (!stream.is_open() || stream.bad() || fs::is_directory(file, ignored)) {
+  std::ifstream stream;
+  // A directory can be opened but not read.
+  if (!fs::is_directory(file, ignored)) stream.open(file, std::ios::binary);
+  if (!stream.is_open()) {
     return Error{.code = ErrorCode::kIo,
                  .message = fmt::format("{}: cannot read it ({})", file.string(), remedy)};
   }
-  return text;
+  return std::string{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
 }
 
 // Entries of one section, each with its line.
