@@ -2,15 +2,67 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace triage::dispatch {
 namespace {
 
 using std::chrono::milliseconds;
 
+double Chance(Random* random) {
+  return random == nullptr ? 0.5 : random->Uniform();
+}
+
+// An index of `group` by weight.
+std::size_t Draw(std::span<const Candidate> candidates, const std::vector<int>& group,
+                 Random* random) {
+  double sum = 0;
+  for (int at : group) sum += candidates[static_cast<std::size_t>(at)].weight;
+  double left = Chance(random) * sum;
+  for (std::size_t i = 0; i + 1 < group.size(); ++i) {
+    left -= candidates[static_cast<std::size_t>(group[i])].weight;
+    if (left < 0) return i;
+  }
+  return group.size() - 1;
+}
+
+// Puts the one that shall be tried first in front.
+void Balance(std::span<const Candidate> candidates, std::vector<int>& group, Random* random,
+             SteadyTime now) {
+  if (group.size() < 2) return;
+  const std::size_t one = Draw(candidates, group, random);
+  const std::size_t other = Draw(candidates, group, random);
+  const auto load = [&](std::size_t at) {
+    const Candidate& candidate = candidates[static_cast<std::size_t>(group[at])];
+    return candidate.target == nullptr ? std::chrono::microseconds(0) : candidate.target->Load(now);
+  };
+  std::swap(group.front(), group[load(other) < load(one) ? other : one]);
+}
+
+// Indexes in the order of trying.
+std::vector<int> Arrange(std::span<const Candidate> candidates, Random* random, SteadyTime now) {
+  std::vector<int> order;
+  order.reserve(candidates.size());
+  std::vector<int> group;
+  const auto together = [](const Candidate& a, const Candidate& b) {
+    return a.position >= 0 && a.position == b.position && a.tier == b.tier;
+  };
+  for (std::size_t i = 0; i < candidates.size();) {
+    group.clear();
+    std::size_t end = i;
+    do group.push_back(static_cast<int>(end++));
+    while (end < candidates.size() && together(candidates[i], candidates[end]));
+    Balance(candidates, group, random, now);
+    order.insert(order.end(), group.begin(), group.end());
+    i = end;
+  }
+  return order;
+}
+
 /// The sum of all failures for a client that can do nothing but wait or give up.
-Error Exhausted(std::span<const Candidate> candidates, std::span<const Trace> traces) {
-  if (traces.size() == 1) return *traces.front().error;
+Error Exhausted(std::span<const Candidate> candidates, std::span<const Trace> traces,
+                std::size_t passed_over) {
+  if (traces.size() == 1 && passed_over == 0) return *traces.front().error;
   Error sum{.code = traces.front().error->code, .message = "no model could answer: "};
   for (const Trace& trace : traces) {
     if (&trace != traces.data()) sum.message.append("; ");
@@ -26,6 +78,264 @@ Error Exhausted(std::span<const Candidate> candidates, std::span<const Trace> tr
   if (sum.code == ErrorCode::kUpstream) sum.code = ErrorCode::kUnavailable;
   return sum;
 }
+
+/// One exchange's way through its candidates.
+class Run {
+ public:
+  Run(const llm::Request& request, std::span<const Candidate> candidates, const Options& options,
+      CancelScope& cancel, const Clock& clock, std::vector<Trace>& traces)
+      : request_(request),
+        candidates_(candidates),
+        options_(options),
+        cancel_(cancel),
+        clock_(clock),
+        traces_(traces),
+        order_(Arrange(candidates, options.random, clock.Now())),
+        states_(candidates.size()) {}
+
+  Task<Result<Begun>> Go() {
+    for (int round = 0;; ++round) {
+      tried_ = 0;
+      refusals_.clear();
+      for (const int at : order_) {
+        Result<Begun> begun = co_await TryCandidate(at);
+        if (begun || stop_) co_return begun;
+      }
+      const Result<bool> again = co_await PrepareRound(round);
+      if (!again) co_return again.error();
+      if (*again) continue;
+      if (tried_ == 0) {
+        Result<Begun> begun = co_await ProbeLeastBad();
+        if (begun || stop_) co_return begun;
+      }
+      co_return Failure();
+    }
+  }
+
+ private:
+  struct State {
+    bool tried = false;
+    bool hopeless = false;  // what it said will not change by asking again
+  };
+
+  struct Refused {
+    int candidate = -1;
+    Target::Refusal refusal = Target::Refusal::kNone;
+    SteadyTime retry_at;
+  };
+
+  static std::size_t At(int index) { return static_cast<std::size_t>(index); }
+
+  Error NoAttempt() const { return Error{.code = ErrorCode::kUnavailable, .message = "not tried"}; }
+
+  bool Exhausted() const {
+    return traces_.size() >= static_cast<std::size_t>(std::max(options_.max_attempts, 1)) ||
+           clock_.Now() >= options_.deadline;
+  }
+
+  bool Affordable(const Candidate& candidate) const {
+    // The first attempt is what was decided on; the cap is for what comes on top.
+    return !options_.cost_cap || traces_.empty() ||
+           spent_ + candidate.expected_cost <= *options_.cost_cap;
+  }
+
+  // Asks and, if it may, calls one candidate, under each credential that may be used.
+  Task<Result<Begun>> TryCandidate(int at) {
+    const Candidate& candidate = candidates_[At(at)];
+    State& state = states_[At(at)];
+    if (state.hopeless) co_return NoAttempt();
+    while (true) {
+      if (cancel_.cancelled()) {
+        stop_ = true;
+        co_return Error{.code = ErrorCode::kCancelled, .message = "the client has gone"};
+      }
+      if (Exhausted() || !Affordable(candidate)) co_return NoAttempt();
+      Target::Ticket ticket;
+      if (candidate.target != nullptr) {
+        const Target::Answer answer =
+            candidate.target->Ask(clock_.Now(), options_.tokens, Chance(options_.random));
+        if (!answer.ticket) {
+          refusals_.push_back({at, answer.refusal, answer.retry_at});
+          co_return NoAttempt();
+        }
+        ticket = *answer.ticket;
+        // A breaker that is feeling its way back is no place for a retry.
+        if (state.tried && ticket.permit == Breaker::Permit::kProbe) {
+          candidate.target->Abandoned(ticket);
+          co_return NoAttempt();
+        }
+      }
+      if (candidate.promotion != nullptr && !state.tried &&
+          !candidate.promotion->Take(clock_.Now(), candidate.expected_cost)) {
+        if (candidate.target != nullptr) candidate.target->Abandoned(ticket);
+        promotion_refused_ = true;
+        co_return NoAttempt();
+      }
+      Result<Begun> begun = co_await Attempt(at, ticket);
+      if (begun || stop_) co_return begun;
+      const Error& error = begun.error();
+      const bool credential = error.code == ErrorCode::kRateLimited ||
+                              error.upstream_status == 401 || error.upstream_status == 403;
+      if (candidate.target == nullptr || !credential || !candidate.target->MayPass(clock_.Now()))
+        co_return begun;
+    }
+  }
+
+  Task<Result<Begun>> Attempt(int at, Target::Ticket ticket) {
+    const Candidate& candidate = candidates_[At(at)];
+    State& state = states_[At(at)];
+    const SteadyTime started = clock_.Now();
+    llm::AttemptLimits limits = candidate.limits;
+    if (options_.deadline != SteadyTime::max()) {
+      const auto left = std::chrono::duration_cast<milliseconds>(options_.deadline - started);
+      limits.total = limits.total.count() == 0 ? left : std::min(limits.total, left);
+    }
+    const llm::Call call{.request = &request_,
+                         .model = candidate.provider_model,
+                         .limits = limits,
+                         .cancel = candidate.drains ? options_.drain_cancel : &cancel_,
+                         .credential = ticket.credential};
+    traces_.push_back({.candidate = at,
+                       .retry = state.tried,
+                       .error = {},
+                       .timing = {},
+                       .started = started,
+                       .ended = started,
+                       .ticket = ticket});
+    // An index, not a reference: the vector belongs to the caller and may move.
+    const std::size_t trace = traces_.size() - 1;
+    state.tried = true;
+    ++tried_;
+    if (candidate.budget != nullptr) candidate.budget->OnRequest();
+    llm::CallTiming timing;
+    Result<std::unique_ptr<llm::Reply>> reply = co_await candidate.provider->Start(call, timing);
+    traces_[trace].timing = timing;
+    traces_[trace].ended = clock_.Now();
+    if (reply) co_return Begun{.reply = std::move(*reply), .candidate = at};
+    Error error = std::move(reply).error();
+    traces_[trace].error = error;
+    if (error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUpstream)
+      spent_ += candidate.expected_cost;  // it may have been at work
+    if (candidate.target != nullptr) {
+      const RateLimits told = ReadRateLimits(error.headers, clock_.WallNow());
+      candidate.target->Failed(ticket, clock_.Now(), error, told, Chance(options_.random));
+    }
+    if (!WorthFallingBack(error)) stop_ = true;
+    if (error.code == ErrorCode::kUnsupported || error.code == ErrorCode::kTooLarge ||
+        error.upstream_status == 404) {
+      state.hopeless = true;
+    }
+    co_return error;
+  }
+
+  // Whether another round makes sense; waits until it may start. Error when the client has gone
+  // meanwhile.
+  Task<Result<bool>> PrepareRound(int round) {
+    if (options_.timer == nullptr || Exhausted()) co_return false;
+    milliseconds wait{0};
+    if (tried_ == 0) {
+      if (round > options_.retry.most) co_return false;
+      std::optional<SteadyTime> soonest;
+      for (const Refused& refused : refusals_) {
+        if (refused.refusal != Target::Refusal::kLimited) continue;
+        if (!soonest || refused.retry_at < *soonest) soonest = refused.retry_at;
+      }
+      if (!soonest) co_return false;
+      wait = std::chrono::ceil<milliseconds>(*soonest - clock_.Now());
+      if (wait > options_.retry.pacing) co_return false;
+    } else {
+      if (round >= options_.retry.most) co_return false;
+      wait = Backoff(options_.retry, round, Chance(options_.random), ShortestWait());
+      // Who asks for more patience than that is left to the client, who is told.
+      if (wait > options_.retry.pacing || !TakeBudget()) co_return false;
+    }
+    if (clock_.Now() + wait >= options_.deadline) co_return false;
+    co_await options_.timer->Sleep(wait, cancel_);
+    if (cancel_.cancelled())
+      co_return Error{.code = ErrorCode::kCancelled, .message = "the client has gone"};
+    co_return true;
+  }
+
+  bool TakeBudget() const {
+    for (const int at : order_) {
+      const State& state = states_[At(at)];
+      if (!state.tried || state.hopeless) continue;
+      RetryBudget* budget = candidates_[At(at)].budget;
+      return budget == nullptr || budget->Take(clock_.Now());
+    }
+    return false;
+  }
+
+  std::optional<milliseconds> ShortestWait() const {
+    std::optional<milliseconds> shortest;
+    for (const Trace& trace : traces_) {
+      const milliseconds wait = trace.error->retry_after.value_or(milliseconds(0));
+      if (!shortest || wait < *shortest) shortest = wait;
+    }
+    return shortest;
+  }
+
+  // Everything is open: somebody has to find out when it is well again.
+  Task<Result<Begun>> ProbeLeastBad() {
+    std::sort(refusals_.begin(), refusals_.end(),
+              [](const Refused& a, const Refused& b) { return a.retry_at < b.retry_at; });
+    for (std::size_t i = 0; i < refusals_.size(); ++i) {
+      const Refused refused = refusals_[i];
+      const Candidate& candidate = candidates_[At(refused.candidate)];
+      if (refused.refusal != Target::Refusal::kOpen || candidate.promotion != nullptr) continue;
+      const auto ticket = candidate.target->AskAnyway(clock_.Now());
+      if (!ticket) continue;
+      Result<Begun> begun = co_await Attempt(refused.candidate, *ticket);
+      co_return begun;
+    }
+    co_return NoAttempt();
+  }
+
+  Error Failure() const {
+    std::optional<milliseconds> wait;
+    for (const Refused& refused : refusals_) {
+      const auto left = std::max(std::chrono::ceil<milliseconds>(refused.retry_at - clock_.Now()),
+                                 milliseconds(1'000));
+      if (!wait || left < *wait) wait = left;
+    }
+    Error error;
+    if (!traces_.empty()) {
+      error = dispatch::Exhausted(candidates_, traces_, refusals_.size());
+    } else if (clock_.Now() >= options_.deadline) {
+      error =
+          Error{.code = ErrorCode::kTimeout, .message = "the deadline passed before any attempt"};
+    } else {
+      error = Error{.code = ErrorCode::kUnavailable, .message = "no model may be asked now: "};
+      const bool limited = !refusals_.empty() &&
+                           std::all_of(refusals_.begin(), refusals_.end(), [](const Refused& r) {
+                             return r.refusal == Target::Refusal::kLimited;
+                           });
+      if (limited) error.code = ErrorCode::kRateLimited;
+      for (const Refused& refused : refusals_) {
+        if (&refused != refusals_.data()) error.message.append("; ");
+        error.message.append(candidates_[At(refused.candidate)].name);
+        error.message.append(" ").append(Name(refused.refusal));
+      }
+      if (promotion_refused_) error.message.append(" (and no room in a higher tier)");
+    }
+    if (wait && (!error.retry_after || *wait < *error.retry_after)) error.retry_after = wait;
+    return error;
+  }
+
+  const llm::Request& request_;
+  const std::span<const Candidate> candidates_;
+  const Options& options_;
+  CancelScope& cancel_;
+  const Clock& clock_;
+  std::vector<Trace>& traces_;
+  const std::vector<int> order_;
+  std::vector<State> states_;      // by candidate
+  std::vector<Refused> refusals_;  // of the round
+  std::size_t tried_ = 0;          // attempts of the round
+  NanoDollars spent_;              // on attempts that failed
+  bool promotion_refused_ = false;
+  bool stop_ = false;  // the last result is final
+};
 
 }  // namespace
 
@@ -57,42 +367,24 @@ Task<Result<Begun>> Dispatch(const llm::Request& request, std::span<const Candid
     co_return Error{.code = ErrorCode::kUnavailable,
                     .message = "no model is configured for this request"};
   }
-  const std::size_t most =
-      std::min(candidates.size(), static_cast<std::size_t>(std::max(options.max_attempts, 1)));
-  for (std::size_t i = 0; i < most; ++i) {
-    if (cancel.cancelled())
-      co_return Error{.code = ErrorCode::kCancelled, .message = "the client has gone"};
-    const SteadyTime started = clock.Now();
-    llm::AttemptLimits limits = candidates[i].limits;
-    if (options.deadline != SteadyTime::max()) {
-      const auto left = std::chrono::duration_cast<milliseconds>(options.deadline - started);
-      if (left.count() <= 0) break;
-      limits.total = limits.total.count() == 0 ? left : std::min(limits.total, left);
-    }
-    const llm::Call call{.request = &request,
-                         .model = candidates[i].provider_model,
-                         .limits = limits,
-                         .cancel = candidates[i].drains ? options.drain_cancel : &cancel};
-    traces.push_back({.candidate = static_cast<int>(i),
-                      .error = {},
-                      .timing = {},
-                      .started = started,
-                      .ended = started});
-    // An index, not a reference: the vector belongs to the caller and may move.
-    const std::size_t at = traces.size() - 1;
-    llm::CallTiming timing;
-    Result<std::unique_ptr<llm::Reply>> reply =
-        co_await candidates[i].provider->Start(call, timing);
-    traces[at].timing = timing;
-    traces[at].ended = clock.Now();
-    if (reply) co_return Begun{.reply = std::move(*reply), .candidate = static_cast<int>(i)};
-    traces[at].error = reply.error();
-    if (!WorthFallingBack(reply.error())) co_return reply.error();
+  Run run(request, candidates, options, cancel, clock, traces);
+  Result<Begun> begun = co_await run.Go();
+  co_return begun;
+}
+
+void Settle(const Candidate& candidate, const Trace& trace, const std::optional<Error>& error,
+            const Clock& clock, Random* random) {
+  if (candidate.target == nullptr) return;
+  const auto first =
+      std::chrono::duration_cast<std::chrono::microseconds>(trace.ended - trace.started);
+  if (error && error->code == ErrorCode::kCancelled) {
+    // The answer had begun: the endpoint works.
+    candidate.target->Succeeded(trace.ticket, clock.Now(), first, {}, Chance(random));
+  } else if (error) {
+    candidate.target->Failed(trace.ticket, clock.Now(), *error, {}, Chance(random));
+  } else {
+    candidate.target->Succeeded(trace.ticket, clock.Now(), first, {}, Chance(random));
   }
-  if (traces.empty())
-    co_return Error{.code = ErrorCode::kTimeout,
-                    .message = "the deadline passed before any attempt"};
-  co_return Exhausted(candidates, traces);
 }
 
 }  // namespace triage::dispatch

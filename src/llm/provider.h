@@ -29,6 +29,7 @@ struct Call {
   std::string_view model;            ///< the provider's own name of the model
   AttemptLimits limits;
   CancelScope* cancel = nullptr;  ///< outlives the reply; never null
+  std::size_t credential = 0;     ///< which of the endpoint's credentials is used
 };
 
 /// What is known when a reply has ended; before that only what has been seen so far.
