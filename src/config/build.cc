@@ -1,7 +1,6 @@
 #include "config/build.h"
 
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
@@ -15,13 +14,6 @@ namespace triage::config {
 namespace {
 
 namespace fs = std::filesystem;
-
-void CheckFile(const BuildContext& context, const Node& node, const std::string& path,
-               const fs::path& file) {
-  std::error_code error;
-  if (fs::is_regular_file(file, error)) return;
-  context.problems.Error(node.at, path, fmt::format("there is no file '{}'", node.raw));
-}
 
 std::optional<Address> ReadAddress(const Section& section, std::string_view key) {
   auto text = section.Text(key);
@@ -44,8 +36,8 @@ void BuildListen(BuildContext& context) {
   if (cert == nullptr || key == nullptr) return;
   value.tls = Tls{Resolve(cert->text, context.base_dir, context.env),
                   Resolve(key->text, context.base_dir, context.env)};
-  CheckFile(context, *cert, "listen.tls.cert", value.tls->cert);
-  CheckFile(context, *key, "listen.tls.key", value.tls->key);
+  context.CheckFile(*cert, "listen.tls.cert", value.tls->cert);
+  context.CheckFile(*key, "listen.tls.key", value.tls->key);
 }
 
 void BuildLimits(BuildContext& context) {
@@ -62,44 +54,6 @@ void BuildLimits(BuildContext& context) {
       .drain = limits.Duration("drain"),
       .keep_alive = limits.Duration("keep_alive"),
       .max_attempts = static_cast<int>(limits.Integer("max_attempts"))};
-}
-
-bool IsCredentialHeader(std::string_view name) {
-  std::string lower = ToLowerAscii(name);
-  return std::ranges::any_of(
-      std::to_array<std::string_view>({"auth", "key", "token", "secret", "cookie", "password"}),
-      [&](std::string_view part) { return lower.find(part) != std::string::npos; });
-}
-
-void WarnOfPlainSecret(const BuildContext& context, const Node& node, const std::string& path) {
-  if (node.from_env) return;
-  context.problems.Warning(node.at, path, "a secret stands in the file",
-                           "a reference such as ${NAME}");
-}
-
-bool IsPlainAndRemote(std::string_view url) {
-  return url.starts_with("http://") && !url.starts_with("http://127.") &&
-         !url.starts_with("http://localhost") && !url.starts_with("http://[::1]");
-}
-
-void ReadHeaders(BuildContext& context, const Node* headers, const std::string& path,
-                 Provider& provider) {
-  if (headers == nullptr) return;
-  // What the gateway writes itself; two of them would break the request.
-  static constexpr auto kOwn = std::to_array<std::string_view>(
-      {"host", "content-length", "transfer-encoding", "connection", "content-type"});
-  for (const Node::Entry& entry : headers->entries) {
-    std::string child = path + "." + entry.key;
-    std::string lower = ToLowerAscii(entry.key);
-    if (!IsName(entry.key) || std::ranges::find(kOwn, lower) != kOwn.end()) {
-      context.problems.Error(entry.at, child,
-                             IsName(entry.key) ? "this header is written by the gateway itself"
-                                               : "this is not the name of a header");
-    } else if (entry.value.is_scalar()) {
-      if (IsCredentialHeader(entry.key)) WarnOfPlainSecret(context, entry.value, child);
-      provider.headers.push_back({entry.key, Secret(entry.value.text)});
-    }
-  }
 }
 
 void BuildLedgerAndLog(BuildContext& context) {
@@ -161,53 +115,11 @@ bool BuildContext::CheckReference(const Node& node, const std::string& path, std
   return false;
 }
 
-void BuildProviders(BuildContext& context) {
-  const Node* providers = Section(&context.root).Get("providers");
-  if (providers == nullptr) return;
-  if (providers->entries.empty()) {
-    context.problems.Error(providers->at, "providers", "there are no providers");
-  }
-  for (const Node::Entry& entry : providers->entries) {
-    std::string path = "providers." + entry.key;
-    if (!IsName(entry.key)) {
-      context.problems.Error(entry.at, path, "this is not a name",
-                             "letters, digits, '.', '_' and '-'");
-    }
-    DefaultedSection section(Section(&entry.value), "providers.*");
-    DefaultedSection timeouts = section.Child("timeouts");
-    Provider provider;
-    provider.name = entry.key;
-    provider.dialect =
-        llm::ParseDialect(section.Text("dialect")).value_or(llm::Dialect::kOpenAiChat);
-    provider.base_url = section.section().Text("base_url").value_or("");
-    while (provider.base_url.ends_with('/')) provider.base_url.pop_back();
-    if (const Node* key = section.section().Get("api_key")) {
-      WarnOfPlainSecret(context, *key, path + ".api_key");
-      provider.api_key = Secret(key->text);
-      if (context.config.production && IsPlainAndRemote(provider.base_url)) {
-        context.problems.Warning(key->at, path + ".api_key",
-                                 "the key is sent without encryption, because base_url is http://");
-      }
-    }
-    ReadHeaders(context, section.section().Get("headers"), path + ".headers", provider);
-    provider.timeouts = {.connect = timeouts.Duration("connect"),
-                         .first_byte = timeouts.Duration("first_byte"),
-                         .between_bytes = timeouts.Duration("between_bytes"),
-                         .total = timeouts.Duration("total")};
-    provider.max_idle_connections =
-        static_cast<std::size_t>(section.Integer("max_idle_connections"));
-    DefaultedSection tls = section.Child("tls");
-    provider.verify_tls = tls.Bool("verify");
-    if (!provider.verify_tls && context.config.production) {
-      context.problems.Warning(tls.section().Get("verify")->at, path + ".tls.verify",
-                               "the endpoint's certificate is not checked in production");
-    }
-    if (const Node* ca = tls.section().Get("ca_file")) {
-      provider.ca_file = Resolve(ca->text, context.base_dir, context.env);
-      CheckFile(context, *ca, path + ".tls.ca_file", provider.ca_file);
-    }
-    context.config.providers.push_back(std::move(provider));
-  }
+void BuildContext::CheckFile(const Node& node, const std::string& path,
+                             const fs::path& file) const {
+  std::error_code error;
+  if (fs::is_regular_file(file, error)) return;
+  problems.Error(node.at, path, fmt::format("there is no file '{}'", node.raw));
 }
 
 std::vector<std::string> ProviderNames(const Config& config) {

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "config/environment.h"
 #include "config/problem.h"
+#include "config/provider_catalogue.h"
 #include "config/yaml_tree.h"
 
 namespace triage::config {
@@ -17,6 +18,7 @@ namespace triage::config {
 struct BuildContext {
   const Node& root;
   const Catalogue& catalogue;
+  const ProviderCatalogue& kinds;
   const std::filesystem::path& base_dir;
   const EnvLookup& env;
   Config& config;
@@ -25,6 +27,10 @@ struct BuildContext {
   /// Reports `node` unless it names one of `names`. `what` is "model", "tier", …
   bool CheckReference(const Node& node, const std::string& path, std::string_view what,
                       const std::vector<std::string>& names) const;
+
+  /// Reports `node` unless `file`, which it names, is there.
+  void CheckFile(const Node& node, const std::string& path,
+                 const std::filesystem::path& file) const;
 };
 
 /// Fills `config` and reports everything that the schema alone cannot see.

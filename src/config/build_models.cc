@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include <fmt/format.h>
@@ -37,6 +38,39 @@ void FillFromCatalogue(const BuildContext& context, const Section& section, Mode
     if (model.prices) model.prices->source = "configuration";
   } else if (known != nullptr) {
     model.prices = known->prices;
+  }
+}
+
+struct Word {
+  std::string_view name;
+  bool Capabilities::* capability;
+};
+
+constexpr auto kWords = std::to_array<Word>({{"tools", &Capabilities::tools},
+                                             {"vision", &Capabilities::vision},
+                                             {"json", &Capabilities::json},
+                                             {"json_schema", &Capabilities::json_schema},
+                                             {"logprobs", &Capabilities::logprobs},
+                                             {"choices", &Capabilities::choices},
+                                             {"image_urls", &Capabilities::image_urls},
+                                             {"documents", &Capabilities::documents},
+                                             {"embeddings", &Capabilities::embeddings}});
+
+// Takes out what the provider cannot pass on.
+void LimitToProvider(const BuildContext& context, const Section& section, const std::string& path,
+                     Model& model) {
+  const Provider* provider = context.config.FindProvider(model.provider);
+  if (provider == nullptr) return;
+  for (const Word& word : kWords) {
+    if (provider->cannot.*word.capability) model.capabilities.*word.capability = false;
+  }
+  for (const Node* given : Scalars(section.Get("capabilities"))) {
+    const auto word = std::ranges::find(kWords, given->text, &Word::name);
+    if (word == kWords.end() || !(provider->cannot.*word->capability)) continue;
+    context.problems.Warning(
+        given->at, path + ".capabilities",
+        fmt::format("provider '{}' cannot do {}: it is left out", provider->name, word->name),
+        "cannot: [] at the provider, if it can");
   }
 }
 
@@ -86,6 +120,7 @@ void BuildModels(BuildContext& context) {
     model.provider = section.Text("provider").value_or("");
     model.model = section.Text("model").value_or("");
     FillFromCatalogue(context, section, model);
+    LimitToProvider(context, section, path, model);
     CheckModel(context, entry, model);
     for (const Node* alias : Scalars(section.Get("aliases"))) {
       if (!IsAlias(alias->text) || IsReserved(alias->text)) {

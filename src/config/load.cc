@@ -41,7 +41,7 @@ Result<std::string> ReadFile(const fs::path& path) {
 std::string VersionOf(std::string_view text, std::string_view catalogue,
                       std::string_view environment) {
   std::string all;
-  for (std::string_view part : {text, catalogue, environment}) {
+  for (std::string_view part : {text, catalogue, BuiltInProviders(), environment}) {
     all += part;
     all += '\0';
   }
@@ -102,7 +102,10 @@ LoadResult Parse(std::string_view text, std::string_view name, const EnvLookup& 
   std::string digest = CheckShape(root, ConfigSchema(), Environment(env), problems);
   auto config = std::make_shared<Config>();
   LoadedCatalogue catalogue = LoadCatalogue(root, base_dir, env, problems);
-  BuildContext context{root, catalogue.catalogue, base_dir, env, *config, problems};
+  Problems of_kinds("built-in providers");
+  const ProviderCatalogue kinds = ProviderCatalogue::Parse(BuiltInProviders(), of_kinds);
+  TRIAGE_CHECK(!of_kinds.has_errors());  // a test reads it
+  BuildContext context{root, catalogue.catalogue, kinds, base_dir, env, *config, problems};
   Build(context);
   config->version = VersionOf(text, catalogue.text, digest);
   result.problems = std::move(problems).Sorted();

@@ -259,6 +259,9 @@ TEST(Load, TheSummaryShowsTiersAndPricesButNoSecret) {
   ASSERT_TRUE(result.ok());
   std::string summary = Summary(*result.config);
   EXPECT_NE(summary.find("small"), std::string::npos) << summary;
+  EXPECT_NE(summary.find("providers   p  http://127.0.0.1:1/v1/chat/completions, openai, bearer\n"),
+            std::string::npos)
+      << summary;
   EXPECT_NE(summary.find("0.10 / 2.00 (configuration)"), std::string::npos) << summary;
   EXPECT_NE(summary.find("0.18 / 0.18 (catalogue, 2024-07-23)"), std::string::npos) << summary;
   EXPECT_EQ(summary.find("sk-secret"), std::string::npos);

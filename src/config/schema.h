@@ -47,9 +47,10 @@ struct Key {
   std::string_view about = {};     ///< one sentence for the reference
 };
 
-/// Keys of triage.yaml and of the catalogue.
+/// Keys of triage.yaml, of the catalogue of models and of the catalogue of providers.
 std::span<const Key> ConfigSchema();
 std::span<const Key> CatalogueSchema();
+std::span<const Key> ProviderCatalogueSchema();
 
 /// Puts environment variables into every scalar, then reports unknown keys, wrong shapes, missing
 /// required keys and scalars that are not of their type. Nodes that were reported become null, so

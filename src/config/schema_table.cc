@@ -1,4 +1,7 @@
 #include <array>
+#include <deque>
+#include <string>
+#include <vector>
 
 #include "config/schema.h"
 
@@ -8,7 +11,10 @@ namespace {
 
 using enum Type;
 
-constexpr std::string_view kCapabilities = "tools|vision|json|json_schema|logprobs|choices";
+constexpr std::string_view kCapabilities =
+    "tools|vision|json|json_schema|logprobs|choices|documents|embeddings";
+constexpr std::string_view kLimits =
+    "tools|vision|json|json_schema|logprobs|choices|documents|embeddings|image_urls";
 constexpr double kMostTokens = 100'000'000;
 
 // The order is the order of the reference.
@@ -95,21 +101,125 @@ constexpr auto kConfigKeys = std::to_array<Key>({
     {.path = "providers",
      .type = kNamedMap,
      .required = true,
-     .about = "Endpoints: base URL, dialect and credentials, each under a name."},
+     .about = "Endpoints and credentials, each under a name."},
+    {.path = "providers.*.type",
+     .type = kText,
+     .about = "Kind of provider, from which everything that is not said here comes. Default: the "
+              "provider's own name where that is one."},
     {.path = "providers.*.dialect",
      .type = kChoice,
-     .fallback = "openai",
-     .choices = "openai",
-     .about = "Wire format that the endpoint speaks; `openai` is Chat Completions."},
+     .choices = "openai|openai_responses|anthropic|gemini|bedrock|oci",
+     .about = "Wire format that the endpoint speaks. Default: the kind's, else `openai`, which is "
+              "Chat Completions."},
     {.path = "providers.*.base_url",
      .type = kUrl,
-     .required = true,
-     .about = "URL in front of `/chat/completions`."},
+     .about = "URL in front of the paths. Default: the kind's."},
+    {.path = "providers.*.region",
+     .type = kName,
+     .about = "Region of a cloud: part of the kind's URL and of signatures."},
+    {.path = "providers.*.resource",
+     .type = kName,
+     .about = "Name of an Azure resource: part of the kind's URL."},
+    {.path = "providers.*.api_version",
+     .type = kName,
+     .about = "Version that the kind's paths ask for. Default: the kind's."},
     {.path = "providers.*.api_key",
      .type = kSecret,
-     .about = "Sent as bearer token. Write `${NAME}`, not the key. Absent = none is sent."},
+     .about = "Sent as `auth.kind` says. Write `${NAME}`, not the key. Absent = none is sent."},
+    {.path = "providers.*.auth", .type = kMap, .about = "How calls show who makes them."},
+    {.path = "providers.*.auth.kind",
+     .type = kChoice,
+     .choices = "none|bearer|header|aws_sigv4|oci_signature",
+     .about = "`bearer` sends `api_key` in Authorization, `header` in a header of its own; the "
+              "others sign. Default: the kind's, else `bearer`."},
+    {.path = "providers.*.auth.header",
+     .type = kName,
+     .about = "Name of that header. Default: the kind's."},
+    {.path = "providers.*.auth.config_file",
+     .type = kPath,
+     .about = "OCI configuration file with the signing key. Default: `~/.oci/config`."},
+    {.path = "providers.*.auth.profile",
+     .type = kText,
+     .about = "Profile in that file. Default: `DEFAULT`."},
+    {.path = "providers.*.auth.access_key_id", .type = kSecret, .about = "Of an AWS access key."},
+    {.path = "providers.*.auth.secret_access_key",
+     .type = kSecret,
+     .about = "Of an AWS access key."},
+    {.path = "providers.*.auth.session_token",
+     .type = kSecret,
+     .about = "Of temporary AWS credentials."},
+    {.path = "providers.*.auth.service",
+     .type = kName,
+     .about = "AWS service that signatures name. Default: the kind's."},
+    {.path = "providers.*.compartment",
+     .type = kText,
+     .about = "OCID of the OCI compartment that is asked. Default: the tenancy, which is its root "
+              "compartment."},
     {.path = "providers.*.headers", .type = kNamedMap, .about = "Further request headers."},
     {.path = "providers.*.headers.*", .type = kSecret, .about = "Value of the header."},
+    {.path = "providers.*.paths",
+     .type = kMap,
+     .about = "Paths behind `base_url`; `{model}` stands for the provider's name of the model. "
+              "Default: the kind's."},
+    {.path = "providers.*.paths.generate", .type = kText, .about = "Chat and generation."},
+    {.path = "providers.*.paths.stream",
+     .type = kText,
+     .about = "The same, streamed. Default: `generate`."},
+    {.path = "providers.*.paths.embeddings", .type = kText, .about = "Embeddings."},
+    {.path = "providers.*.paths.count_tokens", .type = kText, .about = "Counting of tokens."},
+    {.path = "providers.*.profile",
+     .type = kMap,
+     .about = "In what the endpoint differs from its dialect's reference. Default: the kind's."},
+    {.path = "providers.*.profile.max_tokens_field",
+     .type = kText,
+     .about = "Field for the limit of output tokens: `max_tokens`, `max_completion_tokens`, …."},
+    {.path = "providers.*.profile.refuses",
+     .type = kTextList,
+     .about = "Top-level request fields that it refuses; they are left out, with a warning."},
+    {.path = "providers.*.profile.accepts",
+     .type = kTextList,
+     .about = "The only top-level request fields that it takes."},
+    {.path = "providers.*.profile.developer_role",
+     .type = kBool,
+     .about = "False: developer messages are sent as system messages."},
+    {.path = "providers.*.profile.stream_usage",
+     .type = kBool,
+     .about = "Whether it understands `stream_options.include_usage`."},
+    {.path = "providers.*.profile.max_temperature",
+     .type = kNumber,
+     .high = 10,
+     .about = "Larger temperatures are lowered to it, with a warning."},
+    {.path = "providers.*.profile.reasoning_field",
+     .type = kText,
+     .about = "Field of an assistant message that carries its thinking back."},
+    {.path = "providers.*.profile.default_max_tokens",
+     .type = kInteger,
+     .low = 1,
+     .high = kMostTokens,
+     .about = "Limit of output tokens where the dialect wants one and the client gives none."},
+    {.path = "providers.*.profile.structured_output",
+     .type = kBool,
+     .about = "Anthropic: whether schemas go into its output format; false = a forced tool."},
+    {.path = "providers.*.cannot",
+     .type = kChoiceList,
+     .choices = kLimits,
+     .about = "What none of its models can do through it. Default: the kind's."},
+    {.path = "providers.*.on_disconnect",
+     .type = kMap,
+     .about = "What happens to a call when its client has gone."},
+    {.path = "providers.*.on_disconnect.mode",
+     .type = kChoice,
+     .choices = "cancel|drain",
+     .about = "`cancel` cuts it; `drain` reads on to its usage, where it is billed in full anyway. "
+              "Default: the kind's, else `cancel`."},
+    {.path = "providers.*.on_disconnect.max_wait",
+     .type = kDuration,
+     .fallback = "60s",
+     .about = "How long `drain` reads on."},
+    {.path = "providers.*.accept_encoding",
+     .type = kText,
+     .about = "Content codings that are asked for: `identity`, or some of gzip, deflate, zstd. "
+              "Default: the kind's, else `identity`."},
     {.path = "providers.*.timeouts", .type = kMap, .about = "Limits of one call; 0 = none."},
     {.path = "providers.*.timeouts.connect",
      .type = kDuration,
@@ -163,7 +273,8 @@ constexpr auto kConfigKeys = std::to_array<Key>({
     {.path = "models.*.capabilities",
      .type = kChoiceList,
      .choices = kCapabilities,
-     .about = "What requests it may get. Default: the catalogue's, else plain text only."},
+     .about = "What requests it may get, as far as its provider can pass them on. Default: the "
+              "catalogue's, else plain text only."},
     {.path = "models.*.prices",
      .type = kMap,
      .about = "USD per million tokens, exact to 9 decimals. Default: the catalogue's."},
@@ -346,6 +457,42 @@ std::span<const Key> ConfigSchema() {
 
 std::span<const Key> CatalogueSchema() {
   return kCatalogueKeys;
+}
+
+// A kind and a dialect say what a provider of triage.yaml says, but no secrets; their URLs are
+// templates.
+std::span<const Key> ProviderCatalogueSchema() {
+  struct Table {
+    std::deque<std::string> paths;
+    std::vector<Key> keys;
+  };
+
+  static const Table table = [] {
+    constexpr std::string_view kPrefix = "providers.*.";
+    Table made;
+    for (const std::string_view section : {"dialects", "providers"}) {
+      made.keys.push_back({.path = section, .type = kNamedMap, .required = true, .about = "."});
+      for (const Key& key : kConfigKeys) {
+        if (!key.path.starts_with(kPrefix) || key.path.ends_with("api_key") ||
+            key.path.find("access_key") != std::string_view::npos) {
+          continue;
+        }
+        Key copy = key;
+        copy.path = made.paths.emplace_back(std::string(section) + ".*." +
+                                            std::string(key.path.substr(kPrefix.size())));
+        if (copy.type == kUrl) copy.type = kText;
+        made.keys.push_back(copy);
+      }
+      for (const auto& [name, type] : {std::pair{"source", kText}, std::pair{"as_of", kDate}}) {
+        made.keys.push_back({.path = made.paths.emplace_back(std::string(section) + ".*." + name),
+                             .type = type,
+                             .required = section == "providers",
+                             .about = "Where it stands, and as of when."});
+      }
+    }
+    return made;
+  }();
+  return table.keys;
 }
 
 }  // namespace triage::config

@@ -76,14 +76,24 @@ std::vector<const Node*> Scalars(const Node* node) {
   return scalars;
 }
 
-Capabilities ReadCapabilities(const std::vector<std::string>& names) {
+Capabilities ReadWords(const std::vector<std::string>& names) {
   auto has = [&](std::string_view name) { return std::ranges::find(names, name) != names.end(); };
   return {.tools = has("tools"),
           .vision = has("vision"),
-          .json = has("json") || has("json_schema"),
+          .json = has("json"),
           .json_schema = has("json_schema"),
           .logprobs = has("logprobs"),
-          .choices = has("choices")};
+          .choices = has("choices"),
+          .image_urls = has("image_urls"),
+          .documents = has("documents"),
+          .embeddings = has("embeddings")};
+}
+
+Capabilities ReadCapabilities(const std::vector<std::string>& names) {
+  Capabilities capabilities = ReadWords(names);
+  capabilities.json = capabilities.json || capabilities.json_schema;
+  capabilities.image_urls = capabilities.vision;
+  return capabilities;
 }
 
 std::optional<Prices> ReadPrices(const Node* node) {

@@ -61,6 +61,11 @@ class DefaultedSection {
 /// The scalars of a list, or the one scalar that stands for a list; without those reported.
 std::vector<const Node*> Scalars(const Node* node);
 
+/// Exactly the capabilities of these words.
+Capabilities ReadWords(const std::vector<std::string>& names);
+
+/// Those of a model, with what they imply: one that follows schemas can write any JSON, and one
+/// that sees images can see them by URL, if its provider fetches them.
 Capabilities ReadCapabilities(const std::vector<std::string>& names);
 
 /// Nothing when input or output is missing.

@@ -72,6 +72,21 @@ std::vector<Row> TierRows(const Config& config) {
   return rows;
 }
 
+// Where calls go, and by what proof; no credential.
+std::string ProviderLines(const Config& config) {
+  std::size_t widest = 0;
+  for (const Provider& provider : config.providers) {
+    widest = std::max(widest, provider.name.size());
+  }
+  std::string text;
+  for (const Provider& provider : config.providers) {
+    text += fmt::format("{:<11} {:<{}}  {}{}, {}, {}\n", text.empty() ? "providers" : "",
+                        provider.name, widest, provider.base_url, provider.paths.generate,
+                        llm::Name(provider.dialect), Name(provider.auth.kind));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string FormatPrice(PricePerMillion price) {
@@ -85,6 +100,7 @@ std::string Summary(const Config& config) {
       fmt::format("listen      {}{}", Show(config.listen.http), config.listen.tls ? " (TLS)" : "");
   text += config.listen.admin ? ", admin " + Show(*config.listen.admin) + "\n"
                               : ", no admin listener\n";
+  text += ProviderLines(config);
   text += Table(TierRows(config));
   const Routing& routing = config.routing;
   text += fmt::format("routing     {}; {}; band ±{:g}; router {}\n", Name(routing.rule),
