@@ -17,16 +17,35 @@ std::string TwoDecimals(double value) {
   return text;
 }
 
+/// "left out: a; b", in printable ASCII and of bounded length.
+std::string WarningText(std::span<const std::string> warnings) {
+  constexpr std::size_t kMost = 1000;
+  std::string text;
+  for (const std::string& warning : warnings) {
+    if (!text.empty()) text += "; ";
+    for (const char c : warning) text += c >= ' ' && c <= '~' ? c : '?';
+    if (text.size() > kMost) {
+      text.resize(kMost);
+      return text + " ...";
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 DecisionHeaders::DecisionHeaders(pipeline::Exchange& exchange, bool whole)
     : id_(exchange.id().Text()) {
   Add("x-triage-id", id_);
+  // Where each family of SDKs looks for an id to show in its errors.
+  Add(exchange.request().dialect == llm::Dialect::kAnthropic ? "request-id" : "x-request-id", id_);
   const decide::Decision* decision = exchange.decision();
   if (decision == nullptr) return;
   if (exchange.answered()) {
     if (!exchange.tier().empty()) Add("x-triage-tier", exchange.tier());
     Add("x-triage-model", exchange.model());
+    warning_ = WarningText(exchange.reply().warnings());
+    if (!warning_.empty()) Add("x-triage-warning", warning_);
   }
   reason_ = exchange.promoted() ? "promotion: no model of the chosen tier answered"
                                 : decide::Reason(*decision);

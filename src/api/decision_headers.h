@@ -23,9 +23,10 @@ class DecisionHeaders {
   std::span<const net::Header> all() const { return {headers_.data(), count_}; }
 
  private:
-  std::array<net::Header, 14> headers_;
+  std::array<net::Header, 18> headers_;
   std::size_t count_ = 0;
   std::string id_;
+  std::string warning_;
   std::string reason_;
   std::string confidence_;
   std::string escalations_;

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "wire/openai_errors.h"
+#include "wire/codec.h"
 
 namespace triage::api {
 
@@ -30,8 +30,8 @@ int StatusOf(const Error& error) {
   return 500;
 }
 
-Task<Result<void>> SendError(net::ResponseWriter& writer, const Error& error,
-                             std::span<const net::Header> headers) {
+Task<Result<void>> SendError(net::ResponseWriter& writer, llm::Dialect dialect, const Error& error,
+                             std::string_view id, std::span<const net::Header> headers) {
   std::vector<net::Header> all(headers.begin(), headers.end());
   all.push_back({"Content-Type", "application/json"});
   std::string retry_after;
@@ -40,8 +40,10 @@ Task<Result<void>> SendError(net::ResponseWriter& writer, const Error& error,
     retry_after = std::to_string((error.retry_after->count() + 999) / 1000);
     all.push_back({"Retry-After", retry_after});
   }
-  const std::string body = wire::ErrorBody(error);
-  Result<void> sent = co_await writer.Send(StatusOf(error), all, body);
+  for (const auto& [name, value] : error.headers) all.push_back({name, value});
+  const int status = StatusOf(error);
+  const std::string body = wire::CodecOf(dialect).WriteError(error, status, id);
+  Result<void> sent = co_await writer.Send(status, all, body);
   co_return sent;
 }
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "api/chat.h"
 #include "api/error_response.h"
+#include "api/generate.h"
 #include "base/text.h"
 #include "observe/metrics.h"
 #include "wire/json.h"
@@ -45,6 +45,20 @@ std::string ReadinessBody(const Operations::Readiness& readiness) {
   return body + "]}\n";
 }
 
+/// In whose shape a client wants what is no answer to a request of a dialect.
+llm::Dialect DialectOf(const net::HttpRequest& request) {
+  const bool anthropic =
+      request.path().starts_with("/v1/messages") || request.Find("anthropic-version").has_value();
+  return anthropic ? llm::Dialect::kAnthropic : llm::Dialect::kOpenAiChat;
+}
+
+/// The dialect of a generation route; nothing for any other.
+std::optional<llm::Dialect> GenerationDialect(std::string_view path) {
+  if (path == "/v1/chat/completions") return llm::Dialect::kOpenAiChat;
+  if (path == "/v1/messages") return llm::Dialect::kAnthropic;
+  return std::nullopt;
+}
+
 Error NoRoute(const net::HttpRequest& request) {
   return Error{.code = ErrorCode::kNotFound,
                .message = "no such route: " + std::string(request.method) + " " +
@@ -55,10 +69,12 @@ Error NoRoute(const net::HttpRequest& request) {
 
 Task<void> Routes::Handle(const net::HttpRequest& request, net::ResponseWriter& writer) {
   const std::string_view path = request.path();
-  if (listener_ == Listener::kHttp && path == "/v1/chat/completions" && request.method == "POST") {
-    // First and alone, because it is what nearly every request asks for.
-    co_await ServeChat(worker_, request, writer);
-    co_return;
+  if (listener_ == Listener::kHttp && request.method == "POST") {
+    // First, because it is what nearly every request asks for.
+    if (const auto dialect = GenerationDialect(path)) {
+      co_await ServeGeneration(*dialect, worker_, request, writer);
+      co_return;
+    }
   }
   co_await Respond(request, writer);
 }
@@ -90,7 +106,8 @@ Task<void> Routes::Respond(const net::HttpRequest& request, net::ResponseWriter&
   if (listener_ == Listener::kAdmin && path == "/admin/reload" && request.method == "POST") {
     const Result<std::string> version = co_await operations_.Reload();
     if (!version) {
-      [[maybe_unused]] const Result<void> sent = co_await SendError(writer, version.error());
+      [[maybe_unused]] const Result<void> sent =
+          co_await SendError(writer, llm::Dialect::kOpenAiChat, version.error());
       co_return;
     }
     std::string body = R"({"config_version":)";
@@ -99,7 +116,7 @@ Task<void> Routes::Respond(const net::HttpRequest& request, net::ResponseWriter&
     co_return;
   }
   const Error error = NoRoute(request);
-  [[maybe_unused]] const Result<void> sent = co_await SendError(writer, error);
+  [[maybe_unused]] const Result<void> sent = co_await SendError(writer, DialectOf(request), error);
 }
 
 }  // namespace triage::api

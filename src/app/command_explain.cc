@@ -57,7 +57,7 @@ int ExplainText(const ExplainOptions& options) {
   if (!config) return FailToLoad(config.error());
   observe::Registry registry;
   const Result<std::shared_ptr<const pipeline::Snapshot>> snapshot =
-      BuildSnapshot(*config, registry);
+      BuildSnapshot(*config, registry, nullptr);
   if (!snapshot) return Fail(snapshot.error());
 
   llm::Request request;

@@ -94,6 +94,7 @@ class Gateway::State final : public api::Operations {
   BoundedQueue<std::function<void()>> control_queue_;
   observe::Registry registry_;
   observe::GatewayMetrics metrics_;
+  Resilience resilience_;  // control thread only, after Start
   std::unique_ptr<ledger::Store> store_;
   std::unique_ptr<ledger::Writer> writer_;
   std::vector<std::unique_ptr<IoThread>> threads_;
@@ -102,14 +103,17 @@ class Gateway::State final : public api::Operations {
 };
 
 Result<void> Gateway::State::Start() {
-  Result<std::shared_ptr<const pipeline::Snapshot>> snapshot = BuildSnapshot(config_, registry_);
+  Result<std::shared_ptr<const pipeline::Snapshot>> snapshot =
+      BuildSnapshot(config_, registry_, &resilience_);
   if (!snapshot) return std::move(snapshot).error();
+  const Result<Signers> signers = LoadSigners(*config_);
+  if (!signers) return signers.error();
   Result<void> ledger = OpenLedger();
   if (!ledger) return ledger;
   const unsigned wanted = config_->listen.threads;
   const unsigned count = wanted > 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
   for (unsigned i = 0; i < count; ++i)
-    threads_.push_back(std::make_unique<IoThread>(*writer_, metrics_, *snapshot));
+    threads_.push_back(std::make_unique<IoThread>(*writer_, metrics_, *snapshot, *signers));
   Result<void> listening = Listen();
   if (!listening) return listening;
   AddReadings();
@@ -212,10 +216,13 @@ Result<std::string> Gateway::State::ReloadNow() {
             std::string(key) + " has changed, which only a restart can take; nothing was changed",
         .field = key});
   }
-  Result<std::shared_ptr<const pipeline::Snapshot>> snapshot = BuildSnapshot(*loaded, registry_);
+  Result<std::shared_ptr<const pipeline::Snapshot>> snapshot =
+      BuildSnapshot(*loaded, registry_, &resilience_);
   if (!snapshot) return refuse(std::move(snapshot).error());
+  const Result<Signers> signers = LoadSigners(**loaded);
+  if (!signers) return refuse(signers.error());
   std::latch taken(static_cast<std::ptrdiff_t>(threads_.size()));
-  for (auto& thread : threads_) thread->Take(*snapshot, [&taken] { taken.count_down(); });
+  for (auto& thread : threads_) thread->Take(*snapshot, *signers, [&taken] { taken.count_down(); });
   taken.wait();
   config_ = *loaded;
   metrics_.reloads_taken.Add();

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "observe/log.h"
-#include "providers/openai.h"
 
 namespace triage::app {
 namespace {
@@ -19,22 +18,15 @@ struct ThreadProviders {
 }  // namespace
 
 std::shared_ptr<const pipeline::Bound> Bind(net::Loop& loop,
-                                            std::shared_ptr<const pipeline::Snapshot> snapshot) {
+                                            std::shared_ptr<const pipeline::Snapshot> snapshot,
+                                            const Signers& signers) {
   auto owned = std::make_shared<ThreadProviders>();
   for (const config::Provider& provider : snapshot->config->providers) {
     auto client = std::make_unique<net::Client>(
         loop, net::ClientOptions{.max_idle_connections = provider.max_idle_connections,
                                  .ca_file = provider.ca_file.string(),
                                  .verify_tls = provider.verify_tls});
-    providers::OpenAiOptions options;
-    // The configuration has checked the URL already.
-    options.origin = *net::Origin::Parse(provider.base_url);
-    options.api_key = provider.api_key.Reveal();
-    for (const config::ExtraHeader& header : provider.headers) {
-      options.headers.emplace_back(header.name, header.value.Reveal());
-    }
-    owned->providers[provider.name] =
-        std::make_unique<providers::OpenAiProvider>(*client, std::move(options));
+    owned->providers[provider.name] = MakeEndpoint(*client, provider, signers);
     owned->clients[provider.name] = std::move(client);
   }
   auto bound = std::make_shared<pipeline::Bound>();
@@ -47,13 +39,14 @@ std::shared_ptr<const pipeline::Bound> Bind(net::Loop& loop,
 }
 
 IoThread::IoThread(ledger::Sink& sink, observe::GatewayMetrics& metrics,
-                   std::shared_ptr<const pipeline::Snapshot> snapshot)
+                   std::shared_ptr<const pipeline::Snapshot> snapshot, const Signers& signers)
     : worker_{.clock = SystemClock(),
               .random = Random::FromEntropy(),
               .sink = sink,
+              .timer = timer_,
               .metrics = metrics,
               .features = {},
-              .bound = Bind(loop_, std::move(snapshot))} {}
+              .bound = Bind(loop_, std::move(snapshot), signers)} {}
 
 IoThread::~IoThread() {
   Stop();
@@ -77,10 +70,11 @@ void IoThread::Run() {
   thread_ = std::thread([this] { loop_.Run(); });
 }
 
-void IoThread::Take(std::shared_ptr<const pipeline::Snapshot> snapshot,
+void IoThread::Take(std::shared_ptr<const pipeline::Snapshot> snapshot, Signers signers,
                     std::function<void()> done) {
-  loop_.Post([this, taken = std::move(snapshot), then = std::move(done)]() mutable {
-    worker_.bound = Bind(loop_, std::move(taken));
+  loop_.Post([this, taken = std::move(snapshot), keys = std::move(signers),
+              then = std::move(done)]() mutable {
+    worker_.bound = Bind(loop_, std::move(taken), keys);
     then();
   });
 }

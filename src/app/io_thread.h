@@ -7,6 +7,7 @@
 
 #include "api/operations.h"
 #include "api/routes.h"
+#include "app/endpoints.h"
 #include "net/client.h"
 #include "net/loop.h"
 #include "net/server.h"
@@ -16,14 +17,15 @@ namespace triage::app {
 
 /// The providers of one thread under one configuration, with their connections.
 std::shared_ptr<const pipeline::Bound> Bind(net::Loop& loop,
-                                            std::shared_ptr<const pipeline::Snapshot> snapshot);
+                                            std::shared_ptr<const pipeline::Snapshot> snapshot,
+                                            const Signers& signers);
 
 /// One core's share of the gateway: loop, listeners, connections, scratch. Made and destroyed on
 /// the owner's thread, runs on its own in between.
 class IoThread {
  public:
   IoThread(ledger::Sink& sink, observe::GatewayMetrics& metrics,
-           std::shared_ptr<const pipeline::Snapshot> snapshot);
+           std::shared_ptr<const pipeline::Snapshot> snapshot, const Signers& signers);
   ~IoThread();
   IoThread(const IoThread&) = delete;
   IoThread& operator=(const IoThread&) = delete;
@@ -36,7 +38,8 @@ class IoThread {
 
   // From any thread once it runs:
   /// Takes another configuration; `done` runs on this loop's thread afterwards.
-  void Take(std::shared_ptr<const pipeline::Snapshot> snapshot, std::function<void()> done);
+  void Take(std::shared_ptr<const pipeline::Snapshot> snapshot, Signers signers,
+            std::function<void()> done);
   void Drain();
   void CloseAll();
   /// Ends the loop and joins.
@@ -46,7 +49,21 @@ class IoThread {
   net::Loop& loop() { return loop_; }
 
  private:
+  /// Lets dispatching wait on this thread's loop.
+  class LoopTimer final : public dispatch::Timer {
+   public:
+    explicit LoopTimer(net::Loop& loop) : loop_(loop) {}
+
+    Task<void> Sleep(std::chrono::milliseconds duration, CancelScope& cancel) override {
+      return loop_.Sleep(duration, &cancel);
+    }
+
+   private:
+    net::Loop& loop_;
+  };
+
   net::Loop loop_;
+  LoopTimer timer_{loop_};
   pipeline::Worker worker_;
   std::optional<api::Routes> http_routes_;
   std::optional<api::Routes> admin_routes_;

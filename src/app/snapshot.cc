@@ -25,6 +25,9 @@ decide::Capabilities ToCapabilities(const config::Capabilities& from) {
   if (from.json_schema) to.Add(decide::Capability::kJsonSchema);
   if (from.logprobs) to.Add(decide::Capability::kLogprobs);
   if (from.choices) to.Add(decide::Capability::kSeveralChoices);
+  if (from.image_urls) to.Add(decide::Capability::kImageUrls);
+  if (from.documents) to.Add(decide::Capability::kDocuments);
+  if (from.embeddings) to.Add(decide::Capability::kEmbeddings);
   return to;
 }
 
@@ -133,7 +136,8 @@ void SetThresholds(pipeline::Snapshot& snapshot) {
 }  // namespace
 
 Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot config,
-                                                                observe::Registry& registry) {
+                                                                observe::Registry& registry,
+                                                                Resilience* resilience) {
   auto made = std::make_shared<pipeline::Snapshot>();
   made->config = config;
   if (!config->routing.router.empty()) {
@@ -158,7 +162,13 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
       option.output = model.prices->output;
       view.prices = ToPrices(*model.prices);
     }
-    view.limits = ToLimits(config->FindProvider(model.provider)->timeouts);
+    const config::Provider& provider = *config->FindProvider(model.provider);
+    view.limits = ToLimits(provider.timeouts);
+    if (provider.on_disconnect == llm::OnDisconnect::kDrain) view.drain = provider.drain_limit;
+    if (resilience != nullptr) {
+      view.target = resilience->TargetOf(model.provider, model.model, 1);
+      view.budget = resilience->BudgetOf(model.provider);
+    }
     view.metrics =
         std::make_shared<observe::ModelMetrics>(registry, model.provider, model.name, model.model);
     made->options.models.push_back(std::move(option));
@@ -169,6 +179,7 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
     decide::TierOption option{.name = tier.name};
     pipeline::TierView view;
     view.metrics = std::make_shared<observe::TierMetrics>(registry, tier.name);
+    if (resilience != nullptr) view.promotion = resilience->PromotionInto(tier.name, {});
     view.cost.resize(config->models.size(), nullptr);
     for (const std::string& member : tier.chain) {
       const int index = IndexOf(config->models, member);

@@ -16,6 +16,8 @@ struct PromotionOptions {
   /// … but these many a minute are always allowed, …
   int always_per_minute = 10;
   NanoDollars most_per_hour;  ///< … and their expected cost is bounded; zero = not
+
+  bool operator==(const PromotionOptions&) const = default;
 };
 
 /// How much of a lower tier's traffic a tier may take over while that one is down, so that it is
@@ -23,6 +25,8 @@ struct PromotionOptions {
 class Promotion {
  public:
   explicit Promotion(PromotionOptions options) : options_(options) {}
+
+  const PromotionOptions& options() const { return options_; }
 
   /// The tier has served an exchange that was its own.
   void OnOwn(SteadyTime now);

@@ -127,6 +127,7 @@ struct Request {
   // Where a same-dialect provider's bytes differ from the client's.
   ByteRange model_value;           ///< the JSON string with its quotes
   ByteRange stream_options_value;  ///< the JSON value
+  bool rewrite = false;  ///< its bytes are not fit for any provider as they are
   std::uint32_t object_begin = 0;  ///< just behind the top-level '{'
 };
 

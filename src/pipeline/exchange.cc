@@ -65,17 +65,27 @@ bool Exchange::promoted() const {
 void Exchange::PlanCandidates() {
   const Snapshot& snapshot = *bound_->snapshot;
   auto add = [&](const std::vector<std::string>& names, int tier) {
+    const bool own = tier == decision_->tier;
     for (const std::string& name : names) {
       const int index = snapshot.ModelIndex(name);
       if (index < 0) continue;
       const auto at = static_cast<std::size_t>(index);
-      candidates_.push_back({.provider = bound_->providers[at],
-                             .provider_model = snapshot.options.models[at].provider_model,
-                             .name = snapshot.options.models[at].name,
-                             .limits = snapshot.models[at].limits,
-                             .model = index,
-                             .tier = tier,
-                             .drains = snapshot.models[at].drain.count() > 0});
+      const ModelView& view = snapshot.models[at];
+      const auto expected =
+          tier >= 0 ? decision_->tiers[static_cast<std::size_t>(tier)].expected_cost : std::nullopt;
+      candidates_.push_back(
+          {.provider = bound_->providers[at],
+           .provider_model = snapshot.options.models[at].provider_model,
+           .name = snapshot.options.models[at].name,
+           .limits = view.limits,
+           .model = index,
+           .tier = tier,
+           .drains = view.drain.count() > 0,
+           .expected_cost = expected.value_or(NanoDollars()),
+           .target = view.target.get(),
+           .budget = view.budget.get(),
+           .promotion =
+               own ? nullptr : snapshot.tiers[static_cast<std::size_t>(tier)].promotion.get()});
     }
   };
   add(decision_->chain, decision_->tier);
@@ -106,7 +116,10 @@ Task<Result<void>> Exchange::Start() {
   PlanCandidates();
 
   dispatch::Options options{.max_attempts = snapshot.config->limits.max_attempts,
-                            .drain_cancel = &drain_cancel_};
+                            .tokens = decision_->tokens_in + request_.max_output_tokens,
+                            .drain_cancel = &drain_cancel_,
+                            .timer = &worker_.timer,
+                            .random = &worker_.random};
   auto deadline = std::chrono::milliseconds(snapshot.config->limits.deadline);
   if (request_.context.latency)
     deadline = deadline.count() == 0 ? *request_.context.latency
@@ -120,6 +133,10 @@ Task<Result<void>> Exchange::Start() {
   }
   reply_ = std::move(begun->reply);
   answering_ = begun->candidate;
+  if (answering_ >= 0 && !promoted() && Answering().tier >= 0) {
+    const auto& promotion = snapshot.tiers[static_cast<std::size_t>(Answering().tier)].promotion;
+    if (promotion != nullptr) promotion->OnOwn(worker_.clock.Now());
+  }
   LogFallbacks();
   co_return Result<void>();
 }
@@ -193,12 +210,15 @@ void Exchange::Settle() {
     const dispatch::Candidate& candidate = candidates_[static_cast<std::size_t>(trace.candidate)];
     const auto model = static_cast<std::size_t>(candidate.model);
     const prices::ModelPrices& prices = snapshot.models[model].prices;
-    const bool answered = reply_ != nullptr && trace.candidate == answering_;
+    const bool answered = reply_ != nullptr && !trace.error;
+    if (answered) dispatch::Settle(candidate, trace, error_, worker_.clock, &worker_.random);
     const Account account =
         answered ? AccountForAnswer(prices, reply_->summary(), decision_->tokens_in, relayed_)
                  : AccountForFailure(prices, *trace.error, decision_->tokens_in);
     ledger::Attempt attempt;
-    attempt.kind = i == 0 ? ledger::AttemptKind::kAnswer : ledger::AttemptKind::kFallback;
+    attempt.kind = i == 0        ? ledger::AttemptKind::kAnswer
+                   : trace.retry ? ledger::AttemptKind::kRetry
+                                 : ledger::AttemptKind::kFallback;
     attempt.provider = snapshot.options.models[model].provider;
     attempt.model = candidate.name;
     if (candidate.tier >= 0)

@@ -7,6 +7,9 @@
 
 #include "config/config.h"
 #include "decide/options.h"
+#include "dispatch/promotion.h"
+#include "dispatch/retry.h"
+#include "dispatch/target.h"
 #include "learn/router.h"
 #include "llm/provider.h"
 #include "observe/gateway_metrics.h"
@@ -21,10 +24,13 @@ struct ModelView {
   std::shared_ptr<observe::ModelMetrics> metrics;
   /// How long a call is read on after its client has gone; zero = it is cut at once.
   std::chrono::milliseconds drain{0};
+  std::shared_ptr<dispatch::Target> target;       ///< kept over reloads
+  std::shared_ptr<dispatch::RetryBudget> budget;  ///< of its provider, kept over reloads
 };
 
 struct TierView {
   std::shared_ptr<observe::TierMetrics> metrics;
+  std::shared_ptr<dispatch::Promotion> promotion;  ///< into this tier; kept over reloads
   std::vector<observe::Counter*>
       cost;  ///< by model index; null for models that are not in the tier's chain
   int threshold_head =

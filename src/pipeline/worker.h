@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "dispatch/retry.h"
 #include "learn/features.h"
 #include "ledger/record.h"
 #include "llm/provider.h"
@@ -26,6 +27,7 @@ struct Worker {
   const Clock& clock;
   Random random;
   ledger::Sink& sink;
+  dispatch::Timer& timer;
   observe::GatewayMetrics& metrics;
   learn::Features features;
   std::shared_ptr<const Bound> bound;

@@ -1,4 +1,4 @@
-#include "providers/openai.h"
+#include "providers/http_provider.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -93,24 +93,23 @@ struct Outcome {
   bool done = false;
 };
 
-class OpenAiProviderTest : public ::testing::Test {
+class HttpProviderTest : public ::testing::Test {
  protected:
-  OpenAiProviderTest() : upstream_(loop_), client_(loop_, {}) {
+  HttpProviderTest() : upstream_(loop_), client_(loop_, {}) {
     server_ = std::make_unique<net::Server>(loop_, net::ServerOptions{}, upstream_);
     const Result<std::uint16_t> port = server_->Listen();
     TRIAGE_CHECK(port.has_value());
     options_.origin = *net::Origin::Parse("http://127.0.0.1:" + std::to_string(*port) + "/v1/");
-    options_.api_key = "sk-test";
-    options_.headers = {{"X-Extra", "1"}};
+    options_.headers = {{"Authorization", "Bearer sk-test"}, {"X-Extra", "1"}};
   }
 
-  ~OpenAiProviderTest() override {
+  ~HttpProviderTest() override {
     server_->CloseAll();
     loop_.After(1ms, [this] { closed_ = true; });
     loop_.RunUntil([this] { return closed_; });
   }
 
-  Task<void> Run(OpenAiProvider& provider, const llm::Request& request, Outcome& out) {
+  Task<void> Run(HttpProvider& provider, const llm::Request& request, Outcome& out) {
     const llm::Call call{
         .request = &request, .model = "llama-3", .limits = limits_, .cancel = &cancel_};
     Result<std::unique_ptr<llm::Reply>> started = co_await provider.Start(call, out.timing);
@@ -138,7 +137,7 @@ class OpenAiProviderTest : public ::testing::Test {
     const auto parsed = wire::ParseChatRequest(
         R"({"model":"auto","messages":[{"role":"user","content":"x"}])" + extra + "}", {}, request);
     TRIAGE_CHECK(parsed.has_value());
-    OpenAiProvider provider(client_, options_);
+    HttpProvider provider(client_, options_);
     Outcome out;
     TaskGroup group;
     group.Spawn(Run(provider, request, out));
@@ -157,7 +156,7 @@ class OpenAiProviderTest : public ::testing::Test {
   FakeUpstream upstream_;
   std::unique_ptr<net::Server> server_;
   net::Client client_;
-  OpenAiOptions options_;
+  HttpProviderOptions options_;
   llm::AttemptLimits limits_;
   CancelScope cancel_;
   bool leave_after_first_bytes_ = false;
@@ -173,7 +172,7 @@ const std::string kUsage =
     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\n";
 const std::string kDone = "data: [DONE]\n\n";
 
-TEST_F(OpenAiProviderTest, SendsTheClientsBytesWithTheProvidersModelAndHead) {
+TEST_F(HttpProviderTest, SendsTheClientsBytesWithTheProvidersModelAndHead) {
   upstream_.script.pieces = {kAnswer};
   const Outcome out = Ask(R"(, "temperature":0.70)");
   ASSERT_FALSE(out.start_error) << out.start_error->message;
@@ -188,7 +187,7 @@ TEST_F(OpenAiProviderTest, SendsTheClientsBytesWithTheProvidersModelAndHead) {
   EXPECT_EQ(upstream_.Header("X-Extra"), "1");
 }
 
-TEST_F(OpenAiProviderTest, GivesAWholeAnswerWithItsSummary) {
+TEST_F(HttpProviderTest, GivesAWholeAnswerWithItsSummary) {
   upstream_.script.pieces = {kAnswer};
   const Outcome out = Ask();
   EXPECT_EQ(out.body, kAnswer);
@@ -201,7 +200,7 @@ TEST_F(OpenAiProviderTest, GivesAWholeAnswerWithItsSummary) {
   EXPECT_GT(out.timing.first_byte.count(), 0);
 }
 
-TEST_F(OpenAiProviderTest, RelaysAStreamAndTakesOutItsUsage) {
+TEST_F(HttpProviderTest, RelaysAStreamAndTakesOutItsUsage) {
   ScriptStream({": hello\n\n" + kFirst.substr(0, 9), kFirst.substr(9) + kStop, kUsage + kDone});
   const Outcome out = AskStream();
   ASSERT_FALSE(out.start_error) << out.start_error->message;
@@ -214,7 +213,7 @@ TEST_F(OpenAiProviderTest, RelaysAStreamAndTakesOutItsUsage) {
   EXPECT_EQ(upstream_.Header("Accept"), "text/event-stream");
 }
 
-TEST_F(OpenAiProviderTest, FailsBeforeTheFirstByteWhenAStreamStartsBadly) {
+TEST_F(HttpProviderTest, FailsBeforeTheFirstByteWhenAStreamStartsBadly) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"data: {\"error\":{\"message\":\"overloaded\"}}\n\n", "overloaded"},
       {": ping\n\n", "ended before its first event"},
@@ -232,7 +231,7 @@ TEST_F(OpenAiProviderTest, FailsBeforeTheFirstByteWhenAStreamStartsBadly) {
   }
 }
 
-TEST_F(OpenAiProviderTest, ReportsAStreamThatEndsEarly) {
+TEST_F(HttpProviderTest, ReportsAStreamThatEndsEarly) {
   for (const bool cut : {false, true}) {
     ScriptStream({kFirst, kFirst});
     upstream_.script.cut = cut;
@@ -246,7 +245,7 @@ TEST_F(OpenAiProviderTest, ReportsAStreamThatEndsEarly) {
   }
 }
 
-TEST_F(OpenAiProviderTest, ReportsAnErrorEventInTheMiddle) {
+TEST_F(HttpProviderTest, ReportsAnErrorEventInTheMiddle) {
   ScriptStream({kFirst, "data: {\"error\":{\"message\":\"boom\"}}\n\n" + kDone});
   const Outcome out = AskStream();
   EXPECT_EQ(out.body, kFirst);
@@ -254,7 +253,7 @@ TEST_F(OpenAiProviderTest, ReportsAnErrorEventInTheMiddle) {
   EXPECT_EQ(out.next_error->message, "boom");
 }
 
-TEST_F(OpenAiProviderTest, TakesAFinishWithoutDoneAsTheEndEvenWhenTheConnectionBreaks) {
+TEST_F(HttpProviderTest, TakesAFinishWithoutDoneAsTheEndEvenWhenTheConnectionBreaks) {
   ScriptStream({kFirst, kStop});
   upstream_.script.cut = true;
   const Outcome out = AskStream();
@@ -263,7 +262,7 @@ TEST_F(OpenAiProviderTest, TakesAFinishWithoutDoneAsTheEndEvenWhenTheConnectionB
   EXPECT_TRUE(out.summary.complete);
 }
 
-TEST_F(OpenAiProviderTest, MapsStatusesToErrors) {
+TEST_F(HttpProviderTest, MapsStatusesToErrors) {
   const std::vector<std::pair<int, ErrorCode>> cases = {
       {400, ErrorCode::kInvalidRequest}, {401, ErrorCode::kUpstream},
       {403, ErrorCode::kUpstream},       {404, ErrorCode::kInvalidRequest},
@@ -279,7 +278,7 @@ TEST_F(OpenAiProviderTest, MapsStatusesToErrors) {
   }
 }
 
-TEST_F(OpenAiProviderTest, HandsOnRetryAfter) {
+TEST_F(HttpProviderTest, HandsOnRetryAfter) {
   upstream_.script = {.status = 429, .headers = {{"Retry-After", "7"}}, .pieces = {"slow down"}};
   const Outcome out = AskStream();
   ASSERT_TRUE(out.start_error);
@@ -287,20 +286,21 @@ TEST_F(OpenAiProviderTest, HandsOnRetryAfter) {
   EXPECT_EQ(out.start_error->message, "slow down");
 }
 
-TEST_F(OpenAiProviderTest, NeverReadsAPageAsAnAnswer) {
+TEST_F(HttpProviderTest, NeverReadsAPageAsAnAnswer) {
   upstream_.script = {.status = 502, .content_type = "text/html", .pieces = {"<html>nginx</html>"}};
   EXPECT_EQ(Ask().start_error->message, "The provider answered with status 502.");
   upstream_.script.status = 200;
   EXPECT_EQ(Ask().start_error->code, ErrorCode::kUpstream);
 }
 
-TEST_F(OpenAiProviderTest, RefusesAnswersThatAreNone) {
+TEST_F(HttpProviderTest, RefusesAnswersThatAreNone) {
   const std::vector<Script> scripts = {
       {.pieces = {""}},
       {.pieces = {"{\"choices\":"}},
       {.pieces = {R"({"error":{"message":"in a 200"}})"}},
       {.content_type = "text/plain", .pieces = {kAnswer}},
       {.headers = {{"Content-Encoding", "gzip"}}, .pieces = {kAnswer}},
+      {.headers = {{"Content-Encoding", "br"}}, .pieces = {kAnswer}},
       {.pieces = {kAnswer.substr(0, 20)}, .chunked = true, .cut = true},
       {.status = 204, .content_type = ""},
   };
@@ -313,7 +313,7 @@ TEST_F(OpenAiProviderTest, RefusesAnswersThatAreNone) {
   }
 }
 
-TEST_F(OpenAiProviderTest, RefusesAWholeAnswerWhereAStreamWasAskedFor) {
+TEST_F(HttpProviderTest, RefusesAWholeAnswerWhereAStreamWasAskedFor) {
   upstream_.script.pieces = {kAnswer};
   const Outcome out = AskStream();
   ASSERT_TRUE(out.start_error);
@@ -322,7 +322,7 @@ TEST_F(OpenAiProviderTest, RefusesAWholeAnswerWhereAStreamWasAskedFor) {
   EXPECT_EQ(AskStream().start_error->message, "quota");
 }
 
-TEST_F(OpenAiProviderTest, BoundsTheAnswer) {
+TEST_F(HttpProviderTest, BoundsTheAnswer) {
   options_.max_reply_bytes = 50;
   upstream_.script.pieces = {kAnswer};
   const Outcome out = Ask();
@@ -330,7 +330,7 @@ TEST_F(OpenAiProviderTest, BoundsTheAnswer) {
   EXPECT_EQ(out.start_error->code, ErrorCode::kUpstream);
 }
 
-TEST_F(OpenAiProviderTest, TimesOutInFrontOfTheFirstEventAndBetweenEvents) {
+TEST_F(HttpProviderTest, TimesOutInFrontOfTheFirstEventAndBetweenEvents) {
   limits_.between_bytes = 50ms;
   ScriptStream({": only a comment\n\n"});
   upstream_.script.hang = true;
@@ -345,7 +345,7 @@ TEST_F(OpenAiProviderTest, TimesOutInFrontOfTheFirstEventAndBetweenEvents) {
   EXPECT_EQ(stalled.next_error->code, ErrorCode::kTimeout);
 }
 
-TEST_F(OpenAiProviderTest, IsUnavailableWhenNobodyListens) {
+TEST_F(HttpProviderTest, IsUnavailableWhenNobodyListens) {
   server_->Drain();
   options_.origin.port = 1;
   const Outcome out = Ask();
@@ -353,7 +353,7 @@ TEST_F(OpenAiProviderTest, IsUnavailableWhenNobodyListens) {
   EXPECT_EQ(out.start_error->code, ErrorCode::kUnavailable);
 }
 
-TEST_F(OpenAiProviderTest, EndsTheCallWhenItsScopeIsCancelled) {
+TEST_F(HttpProviderTest, EndsTheCallWhenItsScopeIsCancelled) {
   ScriptStream({kFirst});
   upstream_.script.hang = true;
   loop_.After(30ms, [this] { cancel_.Cancel(); });
@@ -364,7 +364,7 @@ TEST_F(OpenAiProviderTest, EndsTheCallWhenItsScopeIsCancelled) {
   loop_.RunUntil([this] { return upstream_.gone; });
 }
 
-TEST_F(OpenAiProviderTest, ClosesTheConnectionOfAReplyThatIsLeft) {
+TEST_F(HttpProviderTest, ClosesTheConnectionOfAReplyThatIsLeft) {
   ScriptStream({kFirst});
   upstream_.script.hang = true;
   leave_after_first_bytes_ = true;
@@ -373,7 +373,7 @@ TEST_F(OpenAiProviderTest, ClosesTheConnectionOfAReplyThatIsLeft) {
   loop_.RunUntil([this] { return upstream_.gone; });
 }
 
-TEST_F(OpenAiProviderTest, ReusesTheConnectionAfterAStreamReadToItsEnd) {
+TEST_F(HttpProviderTest, ReusesTheConnectionAfterAStreamReadToItsEnd) {
   ScriptStream({kFirst, kStop, kDone});
   AskStream();
   EXPECT_EQ(client_.idle_connections(), 1U);

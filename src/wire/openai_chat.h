@@ -44,11 +44,15 @@ class SplicedBody {
 
  private:
   friend void SpliceRequest(const llm::Request&, std::string_view, SplicedBody&);
+  friend void SpliceModel(const llm::Request&, std::string_view, SplicedBody&);
 
   std::array<std::string_view, 6> parts_;  // at most two edits and what is around them
   std::size_t count_ = 0;
   std::string model_;
 };
+
+/// The client's bytes with nothing but `model` replaced; for any dialect.
+void SpliceModel(const llm::Request& request, std::string_view provider_model, SplicedBody& out);
 
 /// The client's bytes with `model` replaced and, for streams, `stream_options.include_usage` true.
 /// All other bytes stay as and where they are, so that a provider's prompt cache sees the same

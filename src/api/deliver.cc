@@ -1,31 +1,13 @@
-#include "api/chat.h"
-
-#include <string>
+#include "api/deliver.h"
 
 #include "api/context_headers.h"
 #include "api/decision_headers.h"
 #include "api/error_response.h"
 #include "observe/log.h"
-#include "pipeline/exchange.h"
-#include "wire/openai_chat.h"
-#include "wire/openai_errors.h"
+#include "wire/codec.h"
 
 namespace triage::api {
 namespace {
-
-// What simdjson wants to be allowed to read behind the text.
-constexpr std::size_t kParserPadding = 64;
-
-Result<void> ReadRequest(const net::HttpRequest& http, const config::Config& config,
-                         llm::Request& request) {
-  std::string body;
-  body.reserve(http.body.size() + kParserPadding);
-  body.assign(http.body);
-  Result<void> parsed =
-      wire::ParseChatRequest(std::move(body), {.max_body_bytes = config.limits.max_body}, request);
-  if (!parsed) return parsed;
-  return ReadContextHeaders(http, request.context);
-}
 
 Task<void> Refuse(pipeline::Exchange& exchange, net::ResponseWriter& writer, const Error& error) {
   if (error.code != ErrorCode::kInvalidRequest && error.code != ErrorCode::kCancelled &&
@@ -35,11 +17,13 @@ Task<void> Refuse(pipeline::Exchange& exchange, net::ResponseWriter& writer, con
   if (writer.client_gone().cancelled()) co_return;
   exchange.DeliverStatus(StatusOf(error));
   DecisionHeaders headers(exchange, false);
-  const Result<void> sent = co_await SendError(writer, error, headers.all());
+  const Result<void> sent = co_await SendError(writer, exchange.request().dialect, error,
+                                               exchange.request().id, headers.all());
   if (!sent) exchange.Fail(sent.error());
 }
 
-Task<void> RelayWhole(pipeline::Exchange& exchange, net::ResponseWriter& writer) {
+Task<void> RelayWhole(pipeline::Exchange& exchange, net::ResponseWriter& writer,
+                      AnswerObserver* observer) {
   const Result<std::string_view> first = co_await exchange.Next();
   if (!first) {
     co_await Refuse(exchange, writer, first.error());
@@ -60,6 +44,7 @@ Task<void> RelayWhole(pipeline::Exchange& exchange, net::ResponseWriter& writer)
     }
     body = gathered;
   }
+  if (observer != nullptr) observer->OnBytes(body);
   DecisionHeaders headers(exchange, true);
   headers.Add("Content-Type", exchange.reply().content_type());
   exchange.DeliverStatus(exchange.reply().status());
@@ -71,7 +56,8 @@ Task<void> RelayWhole(pipeline::Exchange& exchange, net::ResponseWriter& writer)
   }
 }
 
-Task<void> RelayStream(pipeline::Exchange& exchange, net::ResponseWriter& writer) {
+Task<void> RelayStream(pipeline::Exchange& exchange, net::ResponseWriter& writer,
+                       AnswerObserver* observer) {
   Result<std::string_view> bytes = co_await exchange.Next();
   if (!bytes) {
     co_await Refuse(exchange, writer, bytes.error());
@@ -85,15 +71,22 @@ Task<void> RelayStream(pipeline::Exchange& exchange, net::ResponseWriter& writer
     const Result<void> begun = co_await writer.Begin(exchange.reply().status(), headers.all());
     if (!begun) co_return;
   }
+  writer.KeepAlive(exchange.keep_alive(), wire::CodecOf(exchange.request().dialect).KeepAlive());
   exchange.DeliverStatus(exchange.reply().status());
   while (bytes && !bytes->empty()) {
+    if (observer != nullptr) observer->OnBytes(*bytes);
     const Result<void> written = co_await writer.Write(*bytes);
     if (!written) {
       exchange.Fail(written.error());
+      co_await exchange.Drain();
       co_return;
     }
     exchange.DeliverFirstByte();
     bytes = co_await exchange.Next();
+    if (writer.client_gone().cancelled()) {
+      co_await exchange.Drain();
+      co_return;
+    }
   }
   if (bytes) {
     const Result<void> ended = co_await writer.End();
@@ -102,7 +95,7 @@ Task<void> RelayStream(pipeline::Exchange& exchange, net::ResponseWriter& writer
   }
   if (writer.client_gone().cancelled()) co_return;
   observe::Log(observe::Level::kWarn, exchange.id(), "stream broke off", bytes.error());
-  const std::string event = wire::StreamErrorEvent(bytes.error());
+  const std::string event = exchange.ErrorEvent(bytes.error());
   // No terminator of any kind follows: a broken answer must not look complete to anybody.
   const Result<void> told = co_await writer.Write(event);
   if (!told) exchange.Fail(told.error());
@@ -110,14 +103,21 @@ Task<void> RelayStream(pipeline::Exchange& exchange, net::ResponseWriter& writer
 
 }  // namespace
 
-Task<void> ServeChat(pipeline::Worker& worker, const net::HttpRequest& request,
-                     net::ResponseWriter& writer) {
-  pipeline::Exchange exchange(worker, writer.client_gone());
-  const Result<void> read =
-      ReadRequest(request, *worker.bound->snapshot->config, exchange.request());
-  if (!read) {
-    exchange.Fail(read.error());
-    co_await Refuse(exchange, writer, read.error());
+std::string ParserBody(std::string_view body) {
+  constexpr std::size_t kParserPadding = 64;
+  std::string padded;
+  padded.reserve(body.size() + kParserPadding);
+  padded.assign(body);
+  return padded;
+}
+
+Task<void> Serve(pipeline::Exchange& exchange, const net::HttpRequest& http,
+                 net::ResponseWriter& writer, const Result<void>& read, AnswerObserver* observer) {
+  const Result<void> taken =
+      read ? ReadContextHeaders(http, exchange.request().context) : Result<void>(read.error());
+  if (!taken) {
+    exchange.Fail(taken.error());
+    co_await Refuse(exchange, writer, taken.error());
     co_return;
   }
   const Result<void> started = co_await exchange.Start();
@@ -126,9 +126,9 @@ Task<void> ServeChat(pipeline::Worker& worker, const net::HttpRequest& request,
     co_return;
   }
   if (exchange.request().stream) {
-    co_await RelayStream(exchange, writer);
+    co_await RelayStream(exchange, writer, observer);
   } else {
-    co_await RelayWhole(exchange, writer);
+    co_await RelayWhole(exchange, writer, observer);
   }
 }
 

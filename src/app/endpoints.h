@@ -1,0 +1,27 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "llm/provider.h"
+#include "net/client.h"
+#include "providers/signer.h"
+
+namespace triage::app {
+
+/// What signs the calls to each provider that wants them signed, by the provider's name. Shared by
+/// all threads.
+using Signers = std::map<std::string, std::shared_ptr<const providers::Signer>>;
+
+/// Reads the keys that signatures need. Errors kIo and kInvalidRequest name the provider and the
+/// remedy.
+Result<Signers> LoadSigners(const config::Config& config);
+
+/// Makes the object that calls a configured provider. `client` outlives it.
+std::unique_ptr<llm::Provider> MakeEndpoint(net::Client& client, const config::Provider& provider,
+                                            const Signers& signers);
+
+}  // namespace triage::app

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "dispatch/promotion.h"
+#include "dispatch/retry.h"
+#include "dispatch/target.h"
+
+namespace triage::app {
+
+/// What has been learned about models, providers and tiers while serving; outlives configurations,
+/// so that a reload forgets no open breaker. Used by whoever builds snapshots, one at a time.
+class Resilience {
+ public:
+  /// `model` is the provider's own name of it.
+  std::shared_ptr<dispatch::Target> TargetOf(const std::string& provider, const std::string& model,
+                                             std::size_t credentials);
+  std::shared_ptr<dispatch::RetryBudget> BudgetOf(const std::string& provider);
+  std::shared_ptr<dispatch::Promotion> PromotionInto(const std::string& tier,
+                                                     dispatch::PromotionOptions options);
+
+ private:
+  std::map<std::string, std::shared_ptr<dispatch::Target>> targets_;
+  std::map<std::string, std::shared_ptr<dispatch::RetryBudget>> budgets_;
+  std::map<std::string, std::shared_ptr<dispatch::Promotion>> promotions_;
+};
+
+}  // namespace triage::app

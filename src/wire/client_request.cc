@@ -1,0 +1,140 @@
+#include "wire/client_request.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+#include <variant>
+
+#include "llm/conversation.h"
+#include "wire/chat_context.h"
+#include "wire/json.h"
+#include "wire/json_tree.h"
+#include "wire/responses.h"
+
+namespace triage::wire {
+namespace {
+
+void AppendText(std::string& text, std::size_t begin, std::string_view part) {
+  if (part.empty()) return;
+  if (text.size() > begin) text += '\n';
+  text += part;
+}
+
+// The decoded texts of `messages`, with a turn for each; as the fast path for OpenAI chat does it.
+void FillTurns(const std::vector<llm::Message>& messages, llm::Request& request) {
+  struct Place {
+    llm::Role role;
+    std::size_t begin, end;
+  };
+
+  std::vector<Place> places;
+  for (const llm::Message& message : messages) {
+    if (!request.text.empty()) request.text += '\n';
+    const std::size_t begin = request.text.size();
+    for (const llm::Part& part : message.parts) {
+      if (const auto* text = std::get_if<llm::TextPart>(&part)) {
+        AppendText(request.text, begin, text->text);
+      } else if (const auto* refusal = std::get_if<llm::RefusalPart>(&part)) {
+        AppendText(request.text, begin, refusal->text);
+      } else if (const auto* document = std::get_if<llm::DocumentPart>(&part)) {
+        AppendText(request.text, begin, document->text);
+      } else if (const auto* result = std::get_if<llm::ToolResultPart>(&part)) {
+        for (const llm::ToolResultContent& content : result->content) {
+          if (const auto* inner = std::get_if<llm::TextPart>(&content))
+            AppendText(request.text, begin, inner->text);
+        }
+      }
+    }
+    places.push_back({message.role, begin, request.text.size()});
+  }
+  for (const Place& place : places) {
+    request.turns.push_back(
+        {place.role, std::string_view(request.text).substr(place.begin, place.end - place.begin)});
+  }
+}
+
+Result<void> FillContext(const llm::Conversation& conversation, llm::Request& request) {
+  request.context.user = conversation.user;
+  if (conversation.metadata.empty()) return {};
+  JsonTree metadata;
+  if (!metadata.Parse(conversation.metadata)) return {};
+  for (JsonValue member : metadata.root()) {
+    if (!IsContextKey(member.key())) continue;
+    const bool number = TakesNumber(member.key()) && member.number().has_value();
+    const std::string text = number ? std::string(member.raw()) : member.string();
+    if (const auto wanted = SetContext(request.context, member.key(), text)) {
+      std::string pointer = "/metadata" + member.Pointer();
+      return Error{.code = ErrorCode::kInvalidRequest,
+                   .message = pointer + ": must be " + std::string(*wanted) + ".",
+                   .field = std::move(pointer)};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> ReadClientRequest(llm::Dialect dialect, std::string body, const ReadLimits& limits,
+                               llm::Request& request) {
+  if (dialect == llm::Dialect::kOpenAiChat) {
+    return ParseChatRequest(std::move(body),
+                            {.max_body_bytes = limits.max_body_bytes,
+                             .max_messages = limits.max_messages,
+                             .max_fields = limits.max_fields,
+                             .max_output_tokens = limits.max_output_tokens,
+                             .max_depth = limits.max_depth},
+                            request);
+  }
+  const Codec& codec = CodecOf(dialect);
+  Result<llm::Conversation> conversation = codec.ReadRequest(body, limits);
+  if (!conversation) return std::move(conversation).error();
+  request.dialect = dialect;
+  request.body = std::move(body);
+  request.model = conversation->model;
+  request.stream = conversation->stream;
+  request.include_usage = true;
+  request.max_output_tokens = conversation->max_output_tokens.value_or(0);
+  request.needs = llm::NeedsOf(*conversation);
+  FillTurns(conversation->messages, request);
+  request.model_value = FindMember(request.body, "model");
+  request.rewrite =
+      (dialect == llm::Dialect::kAnthropic && !conversation->metadata.empty()) ||
+      (dialect == llm::Dialect::kOpenAiResponses && CarriesForeignReasoning(request.body));
+  return FillContext(*conversation, request);
+}
+
+bool MustRewrite(const llm::Request& request, const llm::Profile& profile) {
+  if (request.rewrite || !profile.accepts.empty()) return true;
+  const auto has = [&](std::string_view field) { return !FindMember(request.body, field).empty(); };
+  if (std::ranges::any_of(profile.refuses, has)) return true;
+  if (request.dialect != llm::Dialect::kOpenAiChat) return false;
+  if (!profile.max_tokens_field.empty()) {
+    for (const std::string_view field : {"max_tokens", "max_completion_tokens"}) {
+      if (field != profile.max_tokens_field && has(field)) return true;
+    }
+  }
+  if (!profile.developer_role && request.body.find("\"developer\"") != std::string::npos)
+    return true;
+  if (!profile.stream_usage && request.stream && has("stream_options")) return true;
+  if (profile.max_temperature < 2) {
+    const llm::ByteRange range = FindMember(request.body, "temperature");
+    double temperature = 0;
+    std::from_chars(request.body.data() + range.begin, request.body.data() + range.end,
+                    temperature);
+    if (temperature > profile.max_temperature) return true;
+  }
+  return false;
+}
+
+Result<WrittenRequest> TranslateRequest(const llm::Request& request, llm::Dialect target,
+                                        std::string_view model, const llm::Profile& profile) {
+  ReadLimits limits;  // the body has been accepted already
+  limits.max_body_bytes = std::numeric_limits<std::size_t>::max();
+  Result<llm::Conversation> conversation =
+      CodecOf(request.dialect).ReadRequest(request.body, limits);
+  if (!conversation) return std::move(conversation).error();
+  return CodecOf(target).WriteRequest(*conversation, model, profile);
+}
+
+}  // namespace triage::wire

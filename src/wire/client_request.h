@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "llm/types.h"
+#include "wire/codec.h"
+#include "wire/openai_chat.h"
+
+namespace triage::wire {
+
+/// Reads the body of a generation request of any dialect. As ParseChatRequest (which it calls for
+/// OpenAI chat): `request` must be new, the body becomes `request.body`, texts of messages stand in
+/// `request.text` separated by "\n", context comes from `metadata`.
+Result<void> ReadClientRequest(llm::Dialect dialect, std::string body, const ReadLimits& limits,
+                               llm::Request& request);
+
+/// The client's request for a target of another dialect, or of its own where bytes cannot simply
+/// be spliced. Errors as Codec::ReadRequest and WriteRequest.
+Result<WrittenRequest> TranslateRequest(const llm::Request& request, llm::Dialect target,
+                                        std::string_view model, const llm::Profile& profile);
+
+/// Whether the client's bytes cannot go to a provider of the same dialect with only the model
+/// replaced: the profile refuses or renames a field that is there, or the body holds what is
+/// Triage's alone. Such a request is translated into its own dialect.
+bool MustRewrite(const llm::Request& request, const llm::Profile& profile);
+
+}  // namespace triage::wire
