@@ -96,7 +96,10 @@ std::string JsonValue::Pointer() const {
   std::string pointer = JsonValue(tree_, parent).Pointer() + "/";
   if (tree_->nodes_[parent].kind == Kind::kArray) {
     std::size_t place = 0;
-    for (std::uint32_t at = parent + 1; at != index_; at = tree_->nodes_[at].next) ++place;
+    // A value that was refused while it was read is not linked behind its siblings yet.
+    for (std::uint32_t at = parent + 1; at != index_ && at != 0; at = tree_->nodes_[at].next) {
+      ++place;
+    }
     return pointer + std::to_string(place);
   }
   for (char c : key()) {

@@ -91,6 +91,13 @@ TEST(JsonTree, RefusesAKeyGivenTwiceAndSaysWhere) {
   EXPECT_EQ(parsed.error().field, "/a/0/k");
 }
 
+TEST(JsonTree, SaysWhereAKeyIsGivenTwiceBehindOtherElements) {
+  JsonTree tree;
+  const Result<void> parsed = tree.Parse(R"([0,{"a":1},[[],{"b":1,"b":2}],3])");
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().field, "/2/1/b");
+}
+
 TEST(JsonTree, RefusesNestingDeeperThanAllowed) {
   JsonTree tree;
   EXPECT_TRUE(tree.Parse("[[[[]]]]", 4));
