@@ -4,10 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "api/count_tokens.h"
+#include "api/embeddings.h"
 #include "api/error_response.h"
 #include "api/generate.h"
 #include "base/text.h"
 #include "observe/metrics.h"
+#include "wire/anthropic.h"
 #include "wire/json.h"
 #include "wire/openai_errors.h"
 
@@ -22,6 +25,26 @@ Task<void> SendText(net::ResponseWriter& writer, int status, net::Header type, s
   [[maybe_unused]] const Result<void> sent = co_await writer.Send(status, headers, body);
 }
 
+/// A path's "%3A" and the like as what they stand for.
+std::string PercentDecoded(std::string_view text) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  };
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 &&
+        digit(text[i + 2]) >= 0) {
+      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 /// `auto`, the tiers and the configured models, as a client may name them.
 std::vector<wire::ListedModel> ListedModels(const pipeline::Snapshot& snapshot) {
   std::vector<wire::ListedModel> models;
@@ -33,6 +56,24 @@ std::vector<wire::ListedModel> ListedModels(const pipeline::Snapshot& snapshot) 
     models.push_back({.id = model.name, .owned_by = model.provider});
   }
   return models;
+}
+
+/// GET /v1/models and /v1/models/{id}, in the style of the client.
+Result<std::string> ModelsAnswer(const pipeline::Snapshot& snapshot, std::string_view path,
+                                 llm::Dialect dialect) {
+  constexpr std::string_view kList = "/v1/models";
+  const std::vector<wire::ListedModel> models = ListedModels(snapshot);
+  const bool anthropic = dialect == llm::Dialect::kAnthropic;
+  if (path == kList || path == "/v1/models/")
+    return anthropic ? wire::AnthropicModelsBody(models) : wire::ModelsBody(models);
+  const std::string id = PercentDecoded(path.substr(kList.size() + 1));
+  for (const wire::ListedModel& model : models) {
+    if (model.id == id) return anthropic ? wire::AnthropicModelBody(model) : wire::ModelBody(model);
+  }
+  return Error{
+      .code = ErrorCode::kNotFound,
+      .message = "no model is called \"" + id.substr(0, 80) + "\"; GET /v1/models lists the names",
+      .field = "/model"};
 }
 
 std::string ReadinessBody(const Operations::Readiness& readiness) {
@@ -98,9 +139,26 @@ Task<void> Routes::Respond(const net::HttpRequest& request, net::ResponseWriter&
                       std::move(text));
     co_return;
   }
-  if (listener_ == Listener::kHttp && path == "/v1/models" && reading) {
-    std::string body = wire::ModelsBody(ListedModels(*worker_.bound->snapshot));
-    co_await SendText(writer, 200, kJson, std::move(body));
+  if (listener_ == Listener::kHttp && request.method == "POST") {
+    if (path == "/v1/messages/count_tokens") {
+      co_await ServeCountTokens(worker_, request, writer);
+      co_return;
+    }
+    if (path == "/v1/embeddings") {
+      co_await ServeEmbeddings(worker_, request, writer);
+      co_return;
+    }
+  }
+  if (listener_ == Listener::kHttp && path.starts_with("/v1/models") && reading) {
+    const Result<std::string> body =
+        ModelsAnswer(*worker_.bound->snapshot, path, DialectOf(request));
+    if (body) {
+      std::string text = *body;
+      co_await SendText(writer, 200, kJson, std::move(text));
+    } else {
+      [[maybe_unused]] const Result<void> sent =
+          co_await SendError(writer, DialectOf(request), body.error());
+    }
     co_return;
   }
   if (listener_ == Listener::kAdmin && path == "/admin/reload" && request.method == "POST") {

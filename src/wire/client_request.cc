@@ -86,22 +86,27 @@ Result<void> ReadClientRequest(llm::Dialect dialect, std::string body, const Rea
                              .max_depth = limits.max_depth},
                             request);
   }
-  const Codec& codec = CodecOf(dialect);
-  Result<llm::Conversation> conversation = codec.ReadRequest(body, limits);
+  Result<llm::Conversation> conversation = CodecOf(dialect).ReadRequest(body, limits);
   if (!conversation) return std::move(conversation).error();
-  request.dialect = dialect;
+  const Result<void> context = FillContext(*conversation, request);
+  if (!context) return context;
+  FillRequest(std::move(*conversation), std::move(body), request);
+  return {};
+}
+
+void FillRequest(llm::Conversation conversation, std::string body, llm::Request& request) {
+  request.dialect = conversation.origin;
   request.body = std::move(body);
-  request.model = conversation->model;
-  request.stream = conversation->stream;
+  request.model = std::move(conversation.model);
+  request.stream = conversation.stream;
   request.include_usage = true;
-  request.max_output_tokens = conversation->max_output_tokens.value_or(0);
-  request.needs = llm::NeedsOf(*conversation);
-  FillTurns(conversation->messages, request);
+  request.max_output_tokens = conversation.max_output_tokens.value_or(0);
+  request.needs = llm::NeedsOf(conversation);
+  FillTurns(conversation.messages, request);
   request.model_value = FindMember(request.body, "model");
   request.rewrite =
-      (dialect == llm::Dialect::kAnthropic && !conversation->metadata.empty()) ||
-      (dialect == llm::Dialect::kOpenAiResponses && CarriesForeignReasoning(request.body));
-  return FillContext(*conversation, request);
+      (request.dialect == llm::Dialect::kAnthropic && !conversation.metadata.empty()) ||
+      (request.dialect == llm::Dialect::kOpenAiResponses && CarriesForeignReasoning(request.body));
 }
 
 bool MustRewrite(const llm::Request& request, const llm::Profile& profile) {

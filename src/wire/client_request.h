@@ -16,6 +16,9 @@ namespace triage::wire {
 Result<void> ReadClientRequest(llm::Dialect dialect, std::string body, const ReadLimits& limits,
                                llm::Request& request);
 
+/// Fills in what Triage has to know of a request: all but its context.
+void FillRequest(llm::Conversation conversation, std::string body, llm::Request& request);
+
 /// The client's request for a target of another dialect, or of its own where bytes cannot simply
 /// be spliced. Errors as Codec::ReadRequest and WriteRequest.
 Result<WrittenRequest> TranslateRequest(const llm::Request& request, llm::Dialect target,

@@ -61,15 +61,16 @@ std::string StreamErrorEvent(const Error& error) {
   return fmt::format("data: {}\n\n", ErrorBody(error));
 }
 
+std::string ModelBody(const ListedModel& model) {
+  return fmt::format(R"({{"id":{},"object":"model","created":{},"owned_by":{}}})",
+                     JsonString(model.id), model.created, JsonString(model.owned_by));
+}
+
 std::string ModelsBody(std::span<const ListedModel> models) {
   std::string out = R"({"object":"list","data":[)";
   for (const ListedModel& model : models) {
     if (&model != models.data()) out += ',';
-    out += R"({"id":)";
-    AppendJsonString(out, model.id);
-    out += fmt::format(R"(,"object":"model","created":{},"owned_by":)", model.created);
-    AppendJsonString(out, model.owned_by);
-    out += '}';
+    out += ModelBody(model);
   }
   out += "]}";
   return out;

@@ -23,5 +23,7 @@ struct ListedModel {
 
 /// Answer of GET /v1/models.
 std::string ModelsBody(std::span<const ListedModel> models);
+/// Answer of GET /v1/models/{id}.
+std::string ModelBody(const ListedModel& model);
 
 }  // namespace triage::wire
