@@ -47,7 +47,7 @@ class RequestWriter {
     WriteText();
     WriteReasoning();
     WriteSampling();
-    WriteInclude();
+    if (IncludeOf(conversation_).empty()) WriteInclude({});
     if (!conversation_.metadata.empty() && Takes("metadata")) {
       json_.Key("metadata");
       json_.Raw(conversation_.metadata);
@@ -465,15 +465,18 @@ class RequestWriter {
     if (!c.stop.empty()) Warn("stop");
   }
 
-  void WriteInclude() {
-    const auto extra = std::ranges::find(conversation_.extra, "include", &llm::ExtraField::name);
-    const std::string_view given = own_ && extra != conversation_.extra.end()
-                                       ? std::string_view(extra->json)
-                                       : std::string_view("[]");
+  // What the client asked for beyond what has a neutral meaning: a list with entries.
+  static std::string_view IncludeOf(const Conversation& conversation) {
+    const auto extra = std::ranges::find(conversation.extra, "include", &llm::ExtraField::name);
+    if (conversation.origin != kSelf || extra == conversation.extra.end()) return {};
+    return extra->json;
+  }
+
+  void WriteInclude(std::string_view given) {
     const bool logprobs = conversation_.logprobs.value_or(false);
     const bool encrypted = AsksForEncrypted(conversation_.reasoning);
-    if (given == "[]" && !logprobs && !encrypted) return;
-    if (!(given != "[]" || logprobs ? Takes("include") : Accepted("include"))) return;
+    if (given.empty() && !logprobs && !encrypted) return;
+    if (!(given.empty() && !logprobs ? Accepted("include") : Takes("include"))) return;
     json_.Key("include");
     json_.Begin('[');
     // The entries between the brackets, as they came.
@@ -495,7 +498,9 @@ class RequestWriter {
     for (const llm::ExtraField& field : conversation_.extra) {
       if (!own_) {
         Warn(field.name);
-      } else if (field.name != "include" && Takes(field.name)) {
+      } else if (field.name == "include") {
+        WriteInclude(field.json);
+      } else if (Takes(field.name)) {
         const std::string name = JsonString(field.name);  // a client may call it anything
         json_.Key(std::string_view(name).substr(1, name.size() - 2));
         json_.Raw(field.json);
