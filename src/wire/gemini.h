@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,8 +16,8 @@
 #include "wire/codec.h"
 #include "wire/json_tree.h"
 
-// Google Gemini's generateContent and streamGenerateContent?alt=sse. The model is in the URL, and so
-// is whether it streams: neither stands in a body. Reference: https://ai.google.dev/api
+// Google Gemini's generateContent and streamGenerateContent?alt=sse. The model is in the URL, and
+// so is whether it streams: neither stands in a body. Reference: https://ai.google.dev/api
 
 namespace triage::wire::gemini {
 
@@ -43,6 +45,13 @@ std::string ErrorBody(const Error& error, int status);
 JsonValue Member(JsonValue object, std::string_view name);
 std::string CamelCase(std::string_view name);
 
+/// Members of generationConfig without a neutral meaning have this in front of their names.
+inline constexpr std::string_view kConfigPrefix = "generationConfig.";
+
+/// A schema in the subset of OpenAPI 3.0 that Gemini began with (types in capitals, `nullable`), as
+/// JSON Schema.
+std::string JsonSchemaOf(JsonValue open_api);
+
 /// An `inlineData` or `fileData` part: an image, a document, or opaque when it is neither.
 llm::Part ReadMedia(JsonValue part);
 /// Member inlineData or fileData. False, with nothing written, for a file of another provider.
@@ -53,6 +62,20 @@ bool WriteMedia(JsonWriter& json, const llm::DocumentPart& document);
 /// content; `text` may be empty.
 void WriteThinking(JsonWriter& json, const llm::ThinkingPart& thinking);
 void WriteCall(JsonWriter& json, const llm::ToolCallPart& call, bool with_id);
+
+/// A functionCall of an answer; one without an id gets one of the answer's id and its number.
+llm::ToolCallPart ReadCall(JsonValue call, std::string_view signature, std::string_view response_id,
+                           std::size_t number);
+/// Whether a part of an answer is something else than text, and that: code that was run, an image.
+bool IsOther(JsonValue part);
+llm::OpaquePart ReadOther(JsonValue part);
+
+/// The error object of an answer; absent when there is none.
+JsonValue ErrorIn(JsonValue root);
+/// A GenerateContentResponse with the parts, usage and logprobs of `answer`, and the citations of
+/// the text parts among `cited`.
+void WriteResponse(JsonWriter& json, const llm::Answer& answer, const AnswerContext& context,
+                   std::string_view finish, std::span<const llm::Part> cited);
 
 /// STOP, MAX_TOKENS, …, and the reasons why a prompt is blocked.
 llm::FinishReason FinishOf(std::string_view word);
