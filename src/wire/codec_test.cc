@@ -40,6 +40,20 @@ Expressible Anthropic() {
           .top_k = true};
 }
 
+Expressible Gemini() {
+  return {.dialect = llm::Dialect::kGemini,
+          .model_in_url = true,
+          .image_urls = true,
+          .signatures = true,
+          .thinking = true,
+          .failed_results = true,
+          .penalties = true,
+          .seed = true,
+          .top_k = true,
+          .logprobs = true,
+          .json_object = true};
+}
+
 class EveryCodec : public ::testing::TestWithParam<Expressible> {
  protected:
   const Codec& codec() const { return CodecOf(GetParam().dialect); }
@@ -95,7 +109,8 @@ TEST_P(EveryCodec, NeverTakesACutStreamForAWholeOne) {
   const std::string bytes = WriteStream(codec(), said, {.id = "x", .model = "m", .created = 5});
   // The finish reason is the earliest sign of an end.
   std::size_t sign = bytes.size();
-  for (const std::string_view word : {"\"finish_reason\":\"", "\"stop_reason\":\"", "stopReason"}) {
+  for (const std::string_view word :
+       {"\"finish_reason\":\"", "\"stop_reason\":\"", "stopReason", "finishReason"}) {
     sign = std::min(sign, bytes.find(word));
   }
   ASSERT_LT(sign, bytes.size());
@@ -121,7 +136,7 @@ TEST_P(EveryCodec, EndsABrokenStreamWithAnErrorThatItsReaderReports) {
       << read.error().message;
 }
 
-INSTANTIATE_TEST_SUITE_P(Dialects, EveryCodec, ::testing::Values(Chat(), Anthropic()),
+INSTANTIATE_TEST_SUITE_P(Dialects, EveryCodec, ::testing::Values(Chat(), Anthropic(), Gemini()),
                          [](const auto& info) {
                            return std::string(llm::Name(info.param.dialect));
                          });

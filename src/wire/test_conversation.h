@@ -20,7 +20,9 @@ namespace triage::wire {
 /// What a dialect can say, for values that shall survive it.
 struct Expressible {
   llm::Dialect dialect = llm::Dialect::kOpenAiChat;
-  bool names = false;  ///< of participants
+  bool model_in_url = false;   ///< and so in no body
+  bool no_answer_ids = false;  ///< answers name neither themselves nor their model
+  bool names = false;          ///< of participants
   bool developer = false;
   bool image_urls = false;
   bool image_detail = false;
@@ -151,7 +153,7 @@ class Invention {
   llm::Conversation Conversation() {
     llm::Conversation c;
     c.origin = can_.dialect;
-    c.model = Word();
+    if (!can_.model_in_url) c.model = Word();
     if (Sometimes()) {
       llm::Message system{.role = llm::Role::kSystem, .parts = {}};
       system.parts.emplace_back(TextPart());
@@ -207,7 +209,8 @@ class Invention {
   }
 
   llm::Answer Answer() {
-    llm::Answer answer{.id = "id_" + Word(), .model = Word()};
+    llm::Answer answer;
+    if (!can_.no_answer_ids) answer = {.id = "id_" + Word(), .model = Word()};
     answer.created = 1'700'000'000;
     bool called = false;
     if (can_.thinking && Sometimes()) answer.parts.emplace_back(Thinking());
