@@ -220,8 +220,10 @@ Result<OciProfile> ReadOciProfile(const fs::path& file, std::string_view name,
   return profile;
 }
 
-OciSigner::OciSigner(std::string key_id, std::unique_ptr<const Key> key)
-    : key_id_(std::move(key_id)), key_(std::move(key)) {}
+OciSigner::OciSigner(const OciProfile& profile, std::unique_ptr<const Key> key)
+    : tenancy_(profile.tenancy),
+      key_id_(fmt::format("{}/{}/{}", profile.tenancy, profile.user, profile.fingerprint)),
+      key_(std::move(key)) {}
 
 OciSigner::~OciSigner() = default;
 
@@ -250,8 +252,7 @@ Result<std::shared_ptr<const OciSigner>> OciSigner::Load(const OciProfile& profi
     return Invalid(fmt::format("{}: the key's fingerprint is {}, but the profile says {}", file,
                                fingerprint, profile.fingerprint));
   }
-  return std::shared_ptr<const OciSigner>(new OciSigner(
-      fmt::format("{}/{}/{}", profile.tenancy, profile.user, profile.fingerprint), std::move(key)));
+  return std::shared_ptr<const OciSigner>(new OciSigner(profile, std::move(key)));
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> OciSigner::Sign(const Outgoing& request,

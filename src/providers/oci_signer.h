@@ -44,14 +44,19 @@ class OciSigner final : public Signer {
   Result<std::vector<std::pair<std::string, std::string>>> SignDated(const Outgoing& request,
                                                                      std::string_view date) const;
 
+  /// Its OCID is also that of the tenancy's root compartment, which is asked when no other is
+  /// configured (llm::Profile::oci_compartment).
+  const std::string& tenancy() const { return tenancy_; }
+
   ~OciSigner() override;
   OciSigner(const OciSigner&) = delete;
   OciSigner& operator=(const OciSigner&) = delete;
 
  private:
   struct Key;
-  OciSigner(std::string key_id, std::unique_ptr<const Key> key);
+  OciSigner(const OciProfile& profile, std::unique_ptr<const Key> key);
 
+  const std::string tenancy_;
   const std::string key_id_;
   const std::unique_ptr<const Key> key_;
 };

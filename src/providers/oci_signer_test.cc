@@ -185,6 +185,12 @@ TEST_F(OciFiles, ThePublicKeyVerifiesTheSignatureOfARequestWithABody) {
   EXPECT_FALSE(Verifies(text + " ", Attribute(authorization, "signature")));
 }
 
+TEST_F(OciFiles, TheTenancyIsKnownForWhoConfiguresNoCompartment) {
+  auto signer = OciSigner::Load(Documented());
+  ASSERT_TRUE(signer.has_value()) << signer.error().message;
+  EXPECT_EQ((*signer)->tenancy(), kTenancy);
+}
+
 TEST_F(OciFiles, ARequestWithoutABodySignsNeitherLengthNorHash) {
   auto signer = OciSigner::Load(Documented());
   ASSERT_TRUE(signer.has_value()) << signer.error().message;
