@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "learn/dataset.h"
-#include "simulate/provider.h"
+#include "simulate/script.h"
 
 namespace triage::app {
 

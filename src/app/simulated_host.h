@@ -14,7 +14,8 @@
 namespace triage::app {
 
 /// A simulated provider that listens on one port with a number of threads, each with its own loop.
-/// Destroying it closes all connections and joins the threads.
+/// While its faults take it down, nobody listens and all connections are closed. Destroying it
+/// closes all connections and joins the threads.
 class SimulatedHost {
  public:
   /// kIo in one line when the port is taken or forbidden. `threads` is at least 1.
@@ -34,12 +35,17 @@ class SimulatedHost {
     net::Loop loop;
     std::unique_ptr<simulate::SimulatedProvider> provider;
     std::unique_ptr<net::Server> server;
+    bool down = false;
     std::thread thread;
   };
 
   SimulatedHost() = default;
+  /// Takes the worker's listener down or up as the faults say, again and again.
+  void WatchDown(Worker& worker);
 
   std::vector<std::unique_ptr<Worker>> workers_;
+  net::ServerOptions options_;
+  std::shared_ptr<const simulate::FaultSchedule> faults_;
   std::uint16_t port_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "simulate/fault.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -37,6 +38,8 @@ std::optional<FaultKind> KindOf(std::string_view key) {
   if (key == "garbage") return FaultKind::kGarbage;
   if (key == "content_type") return FaultKind::kContentType;
   if (key == "empty") return FaultKind::kEmpty;
+  if (key == "degraded") return FaultKind::kDegraded;
+  if (key == "down") return FaultKind::kDown;
   return std::nullopt;
 }
 
@@ -75,6 +78,8 @@ Result<void> ApplyKind(const SpecEntry& entry, Fault& fault) {
     case FaultKind::kHang:
     case FaultKind::kGarbage:
     case FaultKind::kEmpty:
+    case FaultKind::kDegraded:
+    case FaultKind::kDown:
       if (!entry.value.empty()) return Wrong(std::string(entry.key) + " takes no value");
       return {};
   }
@@ -101,6 +106,13 @@ Result<void> ApplyCondition(const SpecEntry& entry, FaultRule& rule) {
     (entry.key == "from" ? rule.from : rule.until) = *time;
     return {};
   }
+  if (entry.key == "flap") {
+    auto period = ParseDuration(entry.value);
+    if (!period) return std::move(period).error();
+    if (period->count() == 0) return Wrong("flap: a period longer than nothing was expected");
+    rule.flap = *period;
+    return {};
+  }
   if (entry.key == "retry_after") {
     auto seconds = Whole(entry, 0, 86'400);
     if (!seconds) return std::move(seconds).error();
@@ -114,8 +126,14 @@ Result<void> ApplyCondition(const SpecEntry& entry, FaultRule& rule) {
   return Wrong(
       "unknown fault setting '" + std::string(entry.key) +
       "' (kinds: status, close, hang, slow_headers, slow_tokens, cut, error_event, garbage, "
-      "content_type, empty; conditions: every, p, from, until, times; with status: "
+      "content_type, empty, degraded, down; conditions: every, p, from, until, flap, times; with "
+      "status: "
       "retry_after, html)");
+}
+
+bool IsTime(const FaultRule& rule, std::chrono::microseconds elapsed) {
+  if (elapsed < rule.from || elapsed >= rule.until) return false;
+  return rule.flap.count() == 0 || (elapsed - rule.from) / rule.flap % 2 == 1;
 }
 
 }  // namespace
@@ -144,6 +162,12 @@ Result<FaultRule> ParseFaultRule(std::string_view text) {
       rule.fault.kind != FaultKind::kStatus) {
     return Wrong("'" + std::string(text) + "': html and retry_after go with status");
   }
+  if (rule.fault.kind == FaultKind::kDown &&
+      (rule.model != "*" || rule.every != 1 || rule.probability < 1 ||
+       rule.times != FaultRule{}.times)) {
+    return Wrong("'" + std::string(text) +
+                 "': down is for the whole provider: '*:down' with from, until and flap");
+  }
   return rule;
 }
 
@@ -169,8 +193,8 @@ const Fault* FaultSchedule::Next(std::string_view model, std::chrono::microsecon
   const Fault* found = nullptr;
   for (std::size_t i = 0; i < rules_.size(); ++i) {
     const FaultRule& rule = rules_[i];
-    if (rule.model != "*" && rule.model != model) continue;
-    if (elapsed < rule.from || elapsed >= rule.until) continue;
+    if (rule.fault.kind == FaultKind::kDown) continue;
+    if ((rule.model != "*" && rule.model != model) || !IsTime(rule, elapsed)) continue;
     const std::uint64_t number = counts_[i].seen.fetch_add(1) + 1;
     if (found != nullptr || number % rule.every != 0) continue;
     if (Random(StableHash(seed_ + number, rule.model)).Uniform() >= rule.probability) continue;
@@ -178,6 +202,17 @@ const Fault* FaultSchedule::Next(std::string_view model, std::chrono::microsecon
     found = &rule.fault;
   }
   return found;
+}
+
+bool FaultSchedule::MayBeDown() const {
+  return std::ranges::any_of(
+      rules_, [](const FaultRule& rule) { return rule.fault.kind == FaultKind::kDown; });
+}
+
+bool FaultSchedule::DownAt(std::chrono::microseconds elapsed) const {
+  return std::ranges::any_of(rules_, [&](const FaultRule& rule) {
+    return rule.fault.kind == FaultKind::kDown && IsTime(rule, elapsed);
+  });
 }
 
 }  // namespace triage::simulate

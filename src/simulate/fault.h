@@ -26,6 +26,8 @@ enum class FaultKind : std::uint8_t {
   kGarbage,      ///< 200 with a body that is no JSON
   kContentType,  ///< the right body under the wrong type
   kEmpty,        ///< 200 with an empty answer
+  kDegraded,     ///< 200 with a placeholder where the answer should be
+  kDown,         ///< nobody listens: connections are refused, open ones are closed
 };
 
 struct Fault {
@@ -47,13 +49,16 @@ struct FaultRule {
   double probability = 1;
   std::chrono::microseconds from{0};  ///< simulated time since the start
   std::chrono::microseconds until = std::chrono::microseconds::max();
+  std::chrono::microseconds flap{
+      0};  ///< not in the first such period, in the second, …; 0 = always
   std::uint64_t times = std::numeric_limits<std::uint64_t>::max();  ///< at most so often
 };
 
 /// "MODEL:KIND[,CONDITION…]"; exactly one KIND of status=CODE [retry_after=SECONDS] [html], close,
 /// hang, slow_headers=DURATION, slow_tokens=FACTOR, cut=CHUNKS, error_event=CHUNKS, garbage,
-/// content_type=TYPE, empty; CONDITION is every=N, p=PROBABILITY, from=DURATION, until=DURATION,
-/// times=N. kInvalidRequest says what is wrong.
+/// content_type=TYPE, empty, degraded, down; CONDITION is every=N, p=PROBABILITY, from=DURATION,
+/// until=DURATION, flap=DURATION, times=N; down takes only from, until and flap, and
+/// no model but "*". kInvalidRequest says what is wrong.
 Result<FaultRule> ParseFaultRule(std::string_view text);
 
 /// A file of rules, one a line, '#' starts a comment. kInvalidRequest names the line, kIo an
@@ -68,6 +73,10 @@ class FaultSchedule {
 
   /// The fault of the first rule that strikes now. `elapsed` is simulated time since the start.
   const Fault* Next(std::string_view model, std::chrono::microseconds elapsed);
+
+  /// Whether some rule may take the listener down, and whether one does now.
+  bool MayBeDown() const;
+  bool DownAt(std::chrono::microseconds elapsed) const;
 
  private:
   struct Counts {

@@ -26,11 +26,18 @@ Result<void> Apply(const SpecEntry& entry, ModelSpec& spec) {
     spec.ttft_median = *duration;
     return {};
   }
+  if (entry.key == "rpm" || entry.key == "tpm") {
+    auto limit = ParseNumber(entry.key, entry.value, 1);
+    if (!limit) return std::move(limit).error();
+    (entry.key == "rpm" ? spec.requests_per_minute : spec.tokens_per_minute) =
+        std::llround(std::min(*limit, 1e12));
+    return {};
+  }
   const bool is_rate = entry.key == "tps" || entry.key == "chunk";
   if (!is_rate && entry.key != "ttft_sigma" && entry.key != "tps_sigma") {
     return Error{ErrorCode::kInvalidRequest,
                  "unknown model setting '" + std::string(entry.key) +
-                     "' (known: ttft, ttft_sigma, tps, tps_sigma, chunk)"};
+                     "' (known: ttft, ttft_sigma, tps, tps_sigma, chunk, rpm, tpm)"};
   }
   auto number = ParseNumber(entry.key, entry.value,
                             entry.key == "chunk" ? 1.0

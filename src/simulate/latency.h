@@ -17,7 +17,9 @@ struct ModelSpec {
   double ttft_sigma = 0.25;                        ///< of the logarithm; 0 = always the median
   double tokens_per_second = 100;                  ///< median
   double tps_sigma = 0.1;
-  int tokens_per_chunk = 4;  ///< of a streamed answer
+  int tokens_per_chunk = 4;              ///< of a streamed answer
+  std::int64_t requests_per_minute = 0;  ///< 0 = not limited
+  std::int64_t tokens_per_minute = 0;    ///< prompt and answer; 0 = not limited
 };
 
 /// How long one answer takes, before any time scale.

@@ -1,17 +1,32 @@
 #include "simulate/provider.h"
 
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
-#include "base/random.h"
+#include <fmt/format.h>
+
+#include "net/sse.h"
+#include "simulate/fields.h"
+#include "simulate/outbound.h"
+#include "simulate/route.h"
+#include "simulate/rules.h"
+#include "simulate/script.h"
+#include "simulate/small_answers.h"
+#include "simulate/steps.h"
+#include "wire/codec.h"
+#include "wire/json_tree.h"
 
 namespace triage::simulate {
 
 namespace {
 
+using Kind = Route::Kind;
+using llm::Dialect;
+
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kEventStream = "text/event-stream; charset=utf-8";
+constexpr std::string_view kAwsEventStream = "application/vnd.amazon.eventstream";
 
 constexpr std::string_view kProxyPage =
     "<html>\r\n<head><title>Service unavailable</title></head>\r\n<body>\r\n<center><h1>Service "
@@ -20,25 +35,94 @@ constexpr std::string_view kProxyPage =
 
 constexpr std::string_view kGarbage = "{\"id\":\"chatcmpl-\x01\xff\xfe, \"choices\": [[[ not json";
 
+constexpr std::string_view kPlaceholder =
+    "The model is busy at the moment. Please try again later.";
+
 // A client that hangs on is let go after this; real limits of clients are shorter.
 constexpr std::chrono::microseconds kHang = std::chrono::hours(1);
 
-std::string RandomText(Random& random, std::string_view alphabet, std::size_t length) {
-  std::string text;
-  for (std::size_t i = 0; i < length; ++i) text += alphabet[random.Below(alphabet.size())];
-  return text;
+/// Whether the fault comes instead of an answer.
+bool IsInstead(const Fault& fault) {
+  return fault.kind == FaultKind::kStatus || fault.kind == FaultKind::kClose ||
+         fault.kind == FaultKind::kHang || fault.kind == FaultKind::kGarbage;
+}
+
+/// The events of an SSE stream as elements of one JSON array, as Gemini sends them by default.
+std::string AsArrayElements(std::string_view sse, bool first) {
+  std::string out;
+  net::SseFramer framer;
+  framer.Feed(sse);
+  while (const auto event = framer.Next()) {
+    if (!event->has_data) continue;
+    out += first ? "[" : ",\r\n";
+    out += event->data;
+    first = false;
+  }
+  return out;
+}
+
+/// Token counting asks for no limit, which the reader of the dialect's requests insists on.
+std::string WithMaxTokens(std::string_view body) {
+  wire::JsonTree tree;
+  std::string out(body);
+  if (!tree.Parse(body) || !tree.root().is_object() || tree.root()["max_tokens"].present())
+    return out;
+  return out.insert(out.find('{') + 1,
+                    tree.root().size() > 0 ? R"("max_tokens":1,)" : R"("max_tokens":1)");
 }
 
 }  // namespace
 
-struct SimulatedProvider::Answer {
-  Completion completion;
+/// One request and its answer. Writes itself down when it ends, however it ends.
+struct SimulatedProvider::Exchange {
+  Exchange(const SimulatedProvider& owner, const net::HttpRequest& asked,
+           net::ResponseWriter& writer)
+      : provider(owner),
+        request(asked),
+        route(RouteOf(asked, owner.options_.dialects)),
+        codec(wire::CodecOf(route.dialect)),
+        out(writer, owner.options_.compression),
+        number(owner.options_.shared->numbers.fetch_add(1) + 1),
+        id(MadeId("req_", 24, owner.options_.seed, number)) {
+    outcome.model = route.model;
+    if (const auto name = RequestIdHeader(route.dialect); !name.empty())
+      out.headers().emplace_back(name, id);
+  }
+
+  ~Exchange() {
+    if (provider.options_.recorder == nullptr) return;
+    outcome.status = out.status();
+    outcome.client_gone = out.gone();
+    provider.options_.recorder->Write(provider.clock_.WallNow(), route.dialect, request, outcome);
+  }
+
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  const SimulatedProvider& provider;
+  const net::HttpRequest& request;
+  Route route;
+  const wire::Codec& codec;
+  Outbound out;
+  std::uint64_t number;
+  std::string id;
+  bool stream = false;
+  bool encrypted_reasoning = false;  ///< Responses: `include` asks for it
+  bool array_begun = false;
+  Outcome outcome;
+};
+
+/// An answer and how it is given.
+struct SimulatedProvider::Reply {
+  llm::Answer answer;
+  wire::AnswerContext context;
   Pace pace;
   int tokens_per_chunk = 1;
-  bool include_usage = false;
   const Fault* fault = nullptr;
 
   bool Has(FaultKind kind) const { return fault != nullptr && fault->kind == kind; }
+
+  std::int64_t Tokens() const { return answer.usage ? answer.usage->TotalOutput() : 0; }
 
   std::chrono::microseconds HeadDelay() const {
     return Has(FaultKind::kSlowHeaders) ? fault->delay : std::chrono::microseconds(0);
@@ -61,6 +145,11 @@ std::int64_t SimulatedProvider::UnixSeconds() const {
       .count();
 }
 
+std::chrono::microseconds SimulatedProvider::Elapsed() const {
+  const double real = std::chrono::duration<double, std::micro>(clock_.Now() - started_).count();
+  return std::chrono::microseconds(std::llround(real * options_.speed));
+}
+
 const ModelSpec* SimulatedProvider::FindModel(std::string_view name) const {
   for (const ModelSpec& spec : options_.models) {
     if (spec.name == name) return &spec;
@@ -68,242 +157,327 @@ const ModelSpec* SimulatedProvider::FindModel(std::string_view name) const {
   return nullptr;
 }
 
-bool SimulatedProvider::Authorized(const net::HttpRequest& request) const {
-  if (options_.api_key.empty()) return true;
-  const auto header = request.Find("authorization");
-  return header && header->starts_with("Bearer ") && header->substr(7) == options_.api_key;
-}
-
-Task<void> SimulatedProvider::Handle(const net::HttpRequest& request, net::ResponseWriter& writer) {
-  const std::string_view path = request.path();
-  const bool is_chat = path == "/v1/chat/completions";
-  const bool is_models = path == "/v1/models" || path.starts_with("/v1/models/");
-  ApiError error;
-  if (!is_chat && !is_models) {
-    error = {404, "Invalid URL (" + std::string(request.method) + " " + std::string(path) + ")"};
-  } else if (request.method != (is_chat ? "POST" : "GET")) {
-    error = {405,
-             "Not allowed to " + std::string(request.method) + " on " + std::string(path) + ".",
-             "invalid_request_error", "", "method_not_supported"};
-  } else if (!Authorized(request)) {
-    error = ErrorOfStatus(401, "");
-  } else if (is_chat) {
-    co_await HandleChat(request, writer);
-    co_return;
-  } else {
-    std::vector<std::string> names;
-    for (const ModelSpec& spec : options_.models) names.push_back(spec.name);
-    const std::string_view wanted =
-        path.substr(std::min(path.size(), std::string_view("/v1/models/").size()));
-    if (wanted.empty() || FindModel(wanted) != nullptr) {
-      const std::string body =
-          wanted.empty() ? ModelsBody(names, created_) : ModelBody(wanted, created_);
-      const std::array<net::Header, 1> headers{{{"Content-Type", kJson}}};
-      (void)co_await writer.Send(200, headers, body);
-      co_return;
-    }
-    error = ErrorOfStatus(404, wanted);
-  }
-  co_await SendError(error, writer);
-}
-
-Task<void> SimulatedProvider::SendError(const ApiError& error, net::ResponseWriter& writer) {
-  const std::string body = ErrorBody(error);
-  const std::array<net::Header, 1> headers{{{"Content-Type", kJson}}};
-  (void)co_await writer.Send(error.status, headers, body);
-}
-
-Task<void> SimulatedProvider::HandleChat(const net::HttpRequest& request,
-                                         net::ResponseWriter& writer) {
-  const auto chat = ParseChatRequest(request.body);
-  if (!chat) {
-    co_await SendError(chat.error(), writer);
-    co_return;
-  }
-  const ModelSpec* spec = FindModel(chat->model);
-  if (spec == nullptr) {
-    const ApiError error = ErrorOfStatus(404, chat->model);
-    co_await SendError(error, writer);
-    co_return;
-  }
+const Fault* SimulatedProvider::NextFault(std::string_view model) {
   requests_.fetch_add(1, std::memory_order_relaxed);
-  const double elapsed = std::chrono::duration<double, std::micro>(clock_.Now() - started_).count();
-  const Fault* fault =
-      options_.faults == nullptr
-          ? nullptr
-          : options_.faults->Next(
-                chat->model, std::chrono::microseconds(std::llround(elapsed * options_.speed)));
+  if (options_.faults == nullptr) return nullptr;
+  const Fault* fault = options_.faults->Next(model, Elapsed());
   if (fault != nullptr) faults_.fetch_add(1, std::memory_order_relaxed);
-  const bool instead =
-      fault != nullptr && (fault->kind == FaultKind::kStatus || fault->kind == FaultKind::kClose ||
-                           fault->kind == FaultKind::kHang || fault->kind == FaultKind::kGarbage);
-  if (instead) {
-    co_await SendFault(*fault, *chat, writer);
-    co_return;
-  }
-  const Answer answer = MakeAnswer(*chat, *spec, fault);
-  if (chat->stream) {
-    co_await SendStream(answer, writer);
-  } else {
-    co_await SendWhole(answer, writer);
-  }
-}
-
-SimulatedProvider::Answer SimulatedProvider::MakeAnswer(const ChatRequest& chat,
-                                                        const ModelSpec& spec, const Fault* fault) {
-  Answer answer;
-  answer.fault = fault;
-  answer.include_usage = chat.include_usage;
-  answer.tokens_per_chunk = spec.tokens_per_chunk;
-  answer.pace = PaceOf(spec, options_.seed, chat.last_user);
-  if (answer.Has(FaultKind::kSlowTokens)) answer.pace.microseconds_per_token *= fault->factor;
-
-  Completion& completion = answer.completion;
-  Random random(StableHash(options_.seed + requests(), spec.name, chat.last_user));
-  completion.id =
-      "chatcmpl-" +
-      RandomText(random, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 29);
-  completion.created = UnixSeconds();
-  completion.model = spec.name;
-  const auto recorded =
-      options_.answers ? options_.answers->Find(spec.name, chat.last_user) : std::nullopt;
-  completion.text =
-      recorded ? std::string(*recorded) : SyntheticAnswer(spec.name, chat.last_user, options_.seed);
-  if (answer.Has(FaultKind::kEmpty)) completion.text.clear();
-  completion.prompt_tokens = chat.prompt_tokens;
-  completion.completion_tokens = CountTokens(completion.text);
-  if (chat.max_tokens > 0 && completion.completion_tokens > chat.max_tokens) {
-    completion.text.resize(PrefixBytes(completion.text, chat.max_tokens * 4));
-    completion.completion_tokens = chat.max_tokens;
-    completion.finish_reason = "length";
-  }
-  return answer;
+  return fault;
 }
 
 Task<void> SimulatedProvider::WaitUntil(SteadyTime start, std::chrono::microseconds simulated,
-                                        net::ResponseWriter& writer) {
+                                        Exchange& exchange) {
   const auto real = std::chrono::microseconds(
       std::llround(static_cast<double>(simulated.count()) / options_.speed));
   const auto left =
       std::chrono::duration_cast<std::chrono::microseconds>(start + real - clock_.Now());
-  if (left > std::chrono::microseconds(0)) co_await loop_.Sleep(left, &writer.client_gone());
+  if (left > std::chrono::microseconds(0)) co_await loop_.Sleep(left, &exchange.out.client_gone());
 }
 
-Task<void> SimulatedProvider::SendFault(const Fault& fault, const ChatRequest& chat,
-                                        net::ResponseWriter& writer) {
+Task<void> SimulatedProvider::Handle(const net::HttpRequest& request, net::ResponseWriter& writer) {
+  Exchange exchange(*this, request, writer);
+  co_await Dispatch(exchange);
+}
+
+Task<void> SimulatedProvider::Dispatch(Exchange& exchange) {
+  const net::HttpRequest& request = exchange.request;
+  const Route& route = exchange.route;
+  const auto failure = [](int status, ErrorCode code, std::string message) {
+    return Failure{status, Error{.code = code, .message = std::move(message)}};
+  };
+  std::optional<Failure> refused;
+  if (route.kind == Kind::kUnknown) {
+    refused = failure(404, ErrorCode::kNotFound,
+                      fmt::format("Invalid URL ({} {})", request.method, request.path()));
+  } else if (request.method != route.method) {
+    refused = failure(405, ErrorCode::kInvalidRequest,
+                      fmt::format("Not allowed to {} on {}.", request.method, request.path()));
+  } else if (!CarriesKey(request, route.dialect, options_.api_key)) {
+    refused = WrongKey(route.dialect);
+  } else if (route.dialect == Dialect::kAnthropic && !request.Find("anthropic-version")) {
+    refused = failure(400, ErrorCode::kInvalidRequest, "anthropic-version: header is required");
+  }
+  if (refused) {
+    co_await SendFailure(exchange, std::move(*refused));
+  } else if (route.kind == Kind::kModels || route.kind == Kind::kModel) {
+    co_await HandleModels(exchange);
+  } else if (route.kind == Kind::kEmbed) {
+    co_await HandleEmbeddings(exchange);
+  } else {
+    co_await HandleConversation(exchange);
+  }
+}
+
+Task<void> SimulatedProvider::SendFailure(Exchange& exchange, Failure failure) {
+  const std::string body = exchange.codec.WriteError(failure.error, failure.status, exchange.id);
+  AddErrorHeaders(exchange.route.dialect, failure.status, exchange.out.headers());
+  if (failure.error.retry_after) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*failure.error.retry_after);
+    exchange.out.headers().emplace_back("Retry-After", fmt::format("{}", seconds.count()));
+  }
+  (void)co_await exchange.out.Send(failure.status, kJson, body);
+}
+
+Task<void> SimulatedProvider::HandleModels(Exchange& exchange) {
+  const Route& route = exchange.route;
+  std::string body;
+  if (route.kind == Kind::kModels) {
+    std::vector<std::string> names;
+    for (const ModelSpec& spec : options_.models) names.push_back(spec.name);
+    body = ModelsBody(route.dialect, names, created_);
+  } else if (FindModel(route.model) != nullptr) {
+    body = ModelBody(route.dialect, route.model, created_);
+  } else {
+    co_await SendFailure(exchange, NoSuchModel(route.dialect, route.model));
+    co_return;
+  }
+  (void)co_await exchange.out.Send(200, kJson, body);
+}
+
+Task<void> SimulatedProvider::HandleEmbeddings(Exchange& exchange) {
+  auto request = ReadEmbeddingRequest(exchange.request.body);
+  if (!request) {
+    co_await SendFailure(exchange, BadRequest(std::move(request).error()));
+    co_return;
+  }
+  exchange.outcome.model = request->model;
+  const ModelSpec* spec = FindModel(request->model);
+  if (spec == nullptr) {
+    co_await SendFailure(exchange, NoSuchModel(exchange.route.dialect, request->model));
+    co_return;
+  }
+  const Fault* fault = NextFault(request->model);
+  if (fault != nullptr && IsInstead(*fault)) {
+    co_await SendFault(exchange, *fault);
+    co_return;
+  }
+  const SteadyTime start = clock_.Now();
+  const Pace pace = PaceOf(*spec, options_.seed, request->inputs.front());
+  co_await WaitUntil(start, pace.first_token, exchange);
+  if (exchange.out.gone()) co_return;
+  const std::string body = EmbeddingBody(*request);
+  (void)co_await exchange.out.Send(200, kJson, body);
+}
+
+Task<void> SimulatedProvider::HandleConversation(Exchange& exchange) {
+  const Dialect dialect = exchange.route.dialect;
+  const bool counts = exchange.route.kind == Kind::kCountTokens;
+  const std::string body =
+      counts ? WithMaxTokens(exchange.request.body) : std::string(exchange.request.body);
+  auto conversation = exchange.codec.ReadRequest(body, wire::ReadLimits{});
+  if (!conversation) {
+    co_await SendFailure(exchange, BadRequest(std::move(conversation).error()));
+    co_return;
+  }
+  if (!exchange.route.model.empty()) conversation->model = exchange.route.model;
+  exchange.stream = exchange.route.stream || conversation->stream;
+  exchange.outcome.model = conversation->model;
+  const ModelSpec* spec = FindModel(conversation->model);
+  if (spec == nullptr) {
+    co_await SendFailure(exchange, NoSuchModel(dialect, conversation->model));
+    co_return;
+  }
+  wire::JsonTree tree;
+  std::optional<Error> refused;
+  if (tree.Parse(body)) {
+    if (!options_.lenient) refused = UnknownField(dialect, tree.root());
+    if (!refused) refused = RefusedField(dialect, tree.root(), options_.refused);
+    if (!refused) refused = BrokenRule(*conversation, dialect, tree.root());
+    for (const wire::JsonValue extra : tree.root()["include"])
+      exchange.encrypted_reasoning |= extra.text() == "reasoning.encrypted_content";
+  }
+  if (refused) {
+    co_await SendFailure(exchange, BadRequest(std::move(*refused)));
+    co_return;
+  }
+  const Fault* fault = NextFault(conversation->model);
+  const std::optional<Fault> asked = AskedFault(*conversation);
+  if (fault == nullptr && asked) fault = &*asked;
+  if (fault != nullptr && IsInstead(*fault)) {
+    co_await SendFault(exchange, *fault);
+  } else if (counts) {
+    const std::string count = fmt::format(R"({{"input_tokens":{}}})", PromptTokens(*conversation));
+    (void)co_await exchange.out.Send(200, kJson, count);
+  } else {
+    co_await SendAnswer(exchange, *conversation, *spec, fault);
+  }
+}
+
+Task<void> SimulatedProvider::SendAnswer(Exchange& exchange, const llm::Conversation& conversation,
+                                         const ModelSpec& spec, const Fault* fault) {
+  const Dialect dialect = exchange.route.dialect;
+  const std::string asked = LastUserText(conversation);
+  Reply reply;
+  reply.fault = fault;
+  reply.tokens_per_chunk = spec.tokens_per_chunk;
+  reply.pace = PaceOf(spec, options_.seed, asked);
+  if (reply.Has(FaultKind::kSlowTokens)) reply.pace.microseconds_per_token *= fault->factor;
+  reply.answer = ScriptedAnswer(
+      conversation,
+      {.dialect = dialect,
+       .model = spec.name,
+       .recorded = options_.answers ? options_.answers->Find(spec.name, asked) : std::nullopt,
+       .seed = options_.seed,
+       .number = exchange.number,
+       .created = UnixSeconds(),
+       .encrypted_reasoning = exchange.encrypted_reasoning});
+  if (reply.Has(FaultKind::kEmpty) || reply.Has(FaultKind::kDegraded)) {
+    reply.answer.parts.clear();
+    reply.answer.logprobs.clear();
+    reply.answer.finish = llm::FinishReason::kStop;
+    reply.answer.usage->output = reply.answer.usage->reasoning = 0;
+  }
+  if (reply.Has(FaultKind::kDegraded)) {
+    reply.answer.parts.emplace_back(llm::TextPart{std::string(kPlaceholder)});
+    reply.answer.usage->output = CountTokens(kPlaceholder);
+  }
+  options_.shared->cache.Apply(spec.name, conversation, *reply.answer.usage);
+  reply.context = {.id = reply.answer.id,
+                   .model = spec.name,
+                   .created = reply.answer.created,
+                   .include_usage = conversation.include_usage,
+                   .request = exchange.request.body};
+
+  const std::int64_t tokens = reply.answer.usage->TotalInput() + reply.Tokens();
+  const Admission admission = options_.shared->limits.Take(spec, tokens, Elapsed());
+  AddLimits(dialect, admission.requests, admission.tokens, clock_.WallNow(),
+            exchange.out.headers());
+  if (!admission.allowed) {
+    Failure failure = FailureOf(dialect, 429, spec.name);
+    failure.error.retry_after = admission.retry_after;
+    co_await SendFailure(exchange, std::move(failure));
+  } else if (exchange.stream) {
+    co_await SendStream(exchange, reply);
+  } else {
+    co_await SendWhole(exchange, reply);
+  }
+}
+
+Task<void> SimulatedProvider::SendFault(Exchange& exchange, const Fault& fault) {
+  const Dialect dialect = exchange.route.dialect;
   if (fault.kind == FaultKind::kClose) {
-    writer.Cut();
+    exchange.out.Cut();
     co_return;
   }
   if (fault.kind == FaultKind::kHang) {
-    co_await loop_.Sleep(kHang, &writer.client_gone());
-    writer.Cut();
+    co_await loop_.Sleep(kHang, &exchange.out.client_gone());
+    exchange.out.Cut();
     co_return;
   }
   if (fault.kind == FaultKind::kGarbage) {
-    const std::array<net::Header, 1> headers{
-        {{"Content-Type", chat.stream ? kEventStream : kJson}}};
+    const bool sse = exchange.stream && exchange.codec.framing() == wire::Framing::kSse;
+    const std::string_view type = sse ? kEventStream : exchange.stream ? kAwsEventStream : kJson;
     const std::string body =
-        chat.stream ? "data: " + std::string(kGarbage) + "\n\n" : std::string(kGarbage);
-    (void)co_await writer.Send(200, headers, body);
+        sse ? "data: " + std::string(kGarbage) + "\n\n" : std::string(kGarbage);
+    (void)co_await exchange.out.Send(200, type, body);
     co_return;
   }
-  const std::string retry_after =
-      fault.retry_after_seconds ? std::to_string(*fault.retry_after_seconds) : "";
-  std::vector<net::Header> headers{{"Content-Type", fault.html ? "text/html" : kJson}};
-  if (fault.retry_after_seconds) headers.push_back({"Retry-After", retry_after});
+  Failure failure = FailureOf(dialect, fault.status, exchange.outcome.model);
+  if (fault.retry_after_seconds)
+    failure.error.retry_after = std::chrono::seconds(*fault.retry_after_seconds);
+  if (fault.status == 429) {
+    const auto minute = std::chrono::milliseconds(60'000);
+    const auto reset = failure.error.retry_after.value_or(minute);
+    AddLimits(dialect, {.limit = 60, .remaining = 0, .reset = reset},
+              {.limit = 100'000, .remaining = 0, .reset = reset}, clock_.WallNow(),
+              exchange.out.headers());
+  }
+  if (!fault.html) {
+    co_await SendFailure(exchange, std::move(failure));
+    co_return;
+  }
+  if (fault.retry_after_seconds)
+    exchange.out.headers().emplace_back("Retry-After", std::to_string(*fault.retry_after_seconds));
+  (void)co_await exchange.out.Send(fault.status, "text/html", kProxyPage);
+}
+
+Task<void> SimulatedProvider::SendWhole(Exchange& exchange, const Reply& reply) {
+  const SteadyTime start = clock_.Now();
+  const auto wait = reply.HeadDelay() + reply.pace.Total(reply.Tokens());
+  co_await WaitUntil(start, wait, exchange);
+  if (exchange.out.gone()) co_return;
+
   const std::string body =
-      fault.html ? std::string(kProxyPage) : ErrorBody(ErrorOfStatus(fault.status, chat.model));
-  (void)co_await writer.Send(fault.status, headers, body);
-}
-
-Task<void> SimulatedProvider::SendWhole(const Answer& answer, net::ResponseWriter& writer) {
-  const SteadyTime start = clock_.Now();
-  const Completion& completion = answer.completion;
-  const auto wait = answer.HeadDelay() + answer.pace.Total(completion.completion_tokens);
-  co_await WaitUntil(start, wait, writer);
-  if (writer.client_gone().cancelled()) co_return;
-
-  const std::string body = answer.Has(FaultKind::kErrorEvent)
-                               ? ErrorBody(ErrorOfStatus(500, completion.model))
-                               : CompletionBody(completion);
-  const std::string milliseconds = std::to_string(wait.count() / 1000);
-  const std::array<net::Header, 3> headers{{{"Content-Type", answer.ContentType(kJson)},
-                                            {"x-request-id", completion.id},
-                                            {"openai-processing-ms", milliseconds}}};
-  if (!answer.Has(FaultKind::kCut)) {
-    (void)co_await writer.Send(200, headers, body);
+      reply.Has(FaultKind::kErrorEvent)
+          ? exchange.codec.WriteError(
+                FailureOf(exchange.route.dialect, 500, reply.context.model).error, 500, exchange.id)
+          : exchange.codec.WriteAnswer(reply.answer, reply.context);
+  if (exchange.route.dialect == Dialect::kOpenAiChat) {
+    exchange.out.headers().emplace_back("openai-processing-ms",
+                                        std::to_string(wait.count() / 1000));
+  }
+  if (!reply.Has(FaultKind::kCut)) {
+    (void)co_await exchange.out.Send(200, reply.ContentType(kJson), body);
     co_return;
   }
-  auto sent = co_await writer.Begin(200, headers);
+  auto sent = co_await exchange.out.Begin(200, reply.ContentType(kJson));
   const std::string_view half = std::string_view(body).substr(0, body.size() / 2);
-  if (sent) sent = co_await writer.Write(half);
-  writer.Cut();
+  if (sent) sent = co_await exchange.out.Write(half);
+  exchange.out.Cut();
 }
 
-Task<void> SimulatedProvider::SendStream(const Answer& answer, net::ResponseWriter& writer) {
+Task<void> SimulatedProvider::SendStream(Exchange& exchange, const Reply& reply) {
+  const bool sse = exchange.codec.framing() == wire::Framing::kSse;
+  const std::string_view type = exchange.route.array ? kJson : sse ? kEventStream : kAwsEventStream;
+  exchange.out.headers().emplace_back("Cache-Control", "no-cache");
   const SteadyTime start = clock_.Now();
-  const Completion& completion = answer.completion;
-  const auto head_delay = answer.HeadDelay();
-  co_await WaitUntil(start, head_delay + answer.pace.first_token, writer);
-
-  const std::array<net::Header, 3> headers{{{"Content-Type", answer.ContentType(kEventStream)},
-                                            {"Cache-Control", "no-cache"},
-                                            {"x-request-id", completion.id}}};
-  auto sent = co_await writer.Begin(200, headers);
+  const auto head_delay = reply.HeadDelay();
+  co_await WaitUntil(start, head_delay + reply.pace.first_token, exchange);
+  auto sent = co_await exchange.out.Begin(200, reply.ContentType(type));
   if (!sent) co_return;
-  const ChunkWriter chunks(completion, answer.include_usage);
-  const std::string error = ChunkWriter::Error(ErrorOfStatus(500, completion.model));
-  const bool fails = answer.Has(FaultKind::kErrorEvent);
-  const bool cuts = answer.Has(FaultKind::kCut);
-  std::string event;
-  if (!(fails && answer.fault->chunks == 0)) {
-    event = chunks.Role();
-    sent = co_await writer.Write(event);
-  }
 
-  std::string_view left = completion.text;
-  std::int64_t tokens = 0;
-  for (int number = 0; sent && !left.empty(); ++number) {
-    if ((fails || cuts) && number >= answer.fault->chunks) break;
-    const std::size_t size = PrefixBytes(left, std::int64_t{4} * answer.tokens_per_chunk);
-    tokens += CountTokens(left.substr(0, size));
-    event = chunks.Content(left.substr(0, size));
-    left.remove_prefix(size);
-    co_await WaitUntil(start, head_delay + answer.pace.Total(tokens), writer);
-    if (writer.client_gone().cancelled()) co_return;
-    sent = co_await writer.Write(event);
-  }
-  if (!sent) co_return;
-  if (cuts) {
-    writer.Cut();
-    co_return;
+  const auto writer = exchange.codec.NewStreamWriter(reply.context);
+  const bool cuts = reply.Has(FaultKind::kCut);
+  const bool fails = reply.Has(FaultKind::kErrorEvent);
+  std::string bytes;  // written, not yet sent
+  int chunks = 0;
+  for (const Step& step : StepsOf(reply.answer, reply.tokens_per_chunk)) {
+    const bool breaks = (cuts || fails) && step.Ends();
+    if (breaks || (fails && reply.fault->chunks == 0)) break;
+    if (!step.chunk) {
+      Append(*writer, step.event, exchange, bytes);
+      continue;
+    }
+    if ((cuts || fails) && chunks++ >= reply.fault->chunks) break;
+    sent = co_await Flush(exchange, bytes);
+    if (!sent) co_return;
+    Append(*writer, step.event, exchange, bytes);
+    co_await WaitUntil(start, head_delay + reply.pace.Total(step.tokens), exchange);
+    if (exchange.out.gone()) co_return;
+    sent = co_await Flush(exchange, bytes);
+    if (!sent) co_return;
   }
   if (fails) {
-    event = error;
-  } else {
-    event = chunks.Finish(completion.finish_reason);
-    if (answer.include_usage)
-      event += chunks.Usage(completion.prompt_tokens, completion.completion_tokens);
-    event += ChunkWriter::kDone;
+    const Failure failure = FailureOf(exchange.route.dialect, 500, reply.context.model);
+    writer->WriteError(failure.error, bytes);
+    ++exchange.outcome.events;
   }
-  sent = co_await writer.Write(event);
-  if (sent) sent = co_await writer.End();
+  sent = co_await Flush(exchange, bytes);
+  if (!sent) co_return;
+  if (cuts) {
+    exchange.out.Cut();
+    co_return;
+  }
+  if (exchange.route.array) sent = co_await exchange.out.Write("]");
+  if (sent) sent = co_await exchange.out.End();
 }
 
-std::string SyntheticAnswer(std::string_view model, std::string_view prompt, std::uint64_t seed) {
-  static constexpr std::array<std::string_view, 16> kWords = {
-      "alpha", "bravo",   "charlie", "delta", "echo", "foxtrot",  "golf",  "hotel",
-      "india", "juliett", "kilo",    "lima",  "mike", "november", "oscar", "papa"};
-  Random random(StableHash(seed + 0x5eed, model, prompt));
-  std::string text =
-      "Simulated answer of " + std::string(model) + " (nothing is recorded for this question):";
-  const std::uint64_t words = 20 + random.Below(101);
-  for (std::uint64_t i = 0; i < words; ++i) {
-    text += ' ';
-    text += kWords[random.Below(kWords.size())];
+void SimulatedProvider::Append(wire::StreamWriter& writer, const llm::StreamEvent& event,
+                               Exchange& exchange, std::string& bytes) {
+  const std::size_t before = bytes.size();
+  writer.Write(event, bytes);
+  if (bytes.size() > before) ++exchange.outcome.events;
+}
+
+Task<Result<void>> SimulatedProvider::Flush(Exchange& exchange, std::string& bytes) {
+  if (bytes.empty()) co_return Result<void>{};
+  if (exchange.route.array) {
+    bytes = AsArrayElements(bytes, !exchange.array_begun);
+    exchange.array_begun = true;
   }
-  return text + ".";
+  Result<void> sent = co_await exchange.out.Write(bytes);
+  bytes.clear();
+  co_return sent;
 }
 
 }  // namespace triage::simulate

@@ -1,8 +1,13 @@
 #include "simulate/provider.h"
 
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include "simulate/recording_writer.h"
+#include "testing/temp_dir.h"
 
 namespace triage::simulate {
 namespace {
@@ -10,65 +15,6 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-/// Keeps what a handler sends.
-class RecordingWriter : public net::ResponseWriter {
- public:
-  Task<Result<void>> Send(int status, std::span<const net::Header> headers,
-                          std::string_view body) override {
-    Keep(status, headers);
-    body_ = body;
-    ended_ = true;
-    co_return Result<void>{};
-  }
-
-  Task<Result<void>> Begin(int status, std::span<const net::Header> headers) override {
-    Keep(status, headers);
-    co_return Result<void>{};
-  }
-
-  Task<Result<void>> Write(std::string_view bytes) override {
-    body_ += bytes;
-    ++writes_;
-    if (cancel_after_ > 0 && writes_ == cancel_after_) gone_.Cancel();
-    co_return Result<void>{};
-  }
-
-  void KeepAlive(std::chrono::milliseconds, std::string_view) override {}
-
-  Task<Result<void>> End() override {
-    ended_ = true;
-    co_return Result<void>{};
-  }
-
-  void Cut() override { cut_ = true; }
-
-  CancelScope& client_gone() override { return gone_; }
-
-  bool begun() const override { return status_ != 0; }
-
-  std::string Header(std::string_view name) const {
-    for (const auto& [key, value] : headers_) {
-      if (key == name) return value;
-    }
-    return "";
-  }
-
-  int status_ = 0;
-  std::vector<std::pair<std::string, std::string>> headers_;
-  std::string body_;
-  int writes_ = 0;
-  int cancel_after_ = 0;
-  bool ended_ = false;
-  bool cut_ = false;
-  CancelScope gone_;
-
- private:
-  void Keep(int status, std::span<const net::Header> headers) {
-    status_ = status;
-    for (const net::Header& header : headers) headers_.emplace_back(header.name, header.value);
-  }
-};
 
 const std::string kText =
     "Grüße aus der Schweiz: vier Wörter, mit 😀 und \"Zitat\".\nZweite Zeile.";
@@ -82,6 +28,11 @@ class SimulatedProviders : public testing::Test {
     options.models = {ModelSpec{.name = "m"}, ModelSpec{.name = "other"}};
     options.speed = 1000;
     options.api_key = key_;
+    options.dialects = {llm::Dialect::kOpenAiChat, llm::Dialect::kAnthropic, llm::Dialect::kGemini};
+    options.models[1].requests_per_minute = 1;
+    options.compression = compression_;
+    options.refused = refused_;
+    options.recorder = recorder_;
     options.faults = std::make_shared<FaultSchedule>(std::move(rules), 1);
     options.answers = std::make_shared<RecordedAnswers>(
         std::vector<RecordedQuestion>{{.id = "1",
@@ -143,6 +94,9 @@ class SimulatedProviders : public testing::Test {
 
   net::Loop loop_;
   std::string key_;
+  Compression compression_ = Compression::kNone;
+  std::vector<std::string> refused_;
+  std::shared_ptr<Recorder> recorder_;
   int cancel_after_ = 0;
   bool gone_at_once_ = false;
   std::unique_ptr<SimulatedProvider> provider_;
@@ -317,6 +271,126 @@ TEST_F(SimulatedProviders, AreSlowerWhenTheScheduleSaysSo) {
   Chat("known", true);
   EXPECT_GE(SystemClock().Now() - again, std::chrono::milliseconds(50));
   EXPECT_EQ(StreamedText(), kText);
+}
+
+TEST_F(SimulatedProviders, GiveAPlaceholderWhenTheyAreDegraded) {
+  Make({"m:degraded"});
+  Chat("known", false);
+  EXPECT_EQ(writer_->status_, 200);
+  const json body = json::parse(writer_->body_);
+  EXPECT_THAT(body["choices"][0]["message"]["content"].get<std::string>(),
+              HasSubstr("try again later"));
+}
+
+TEST_F(SimulatedProviders, TellTheirLimitsAndKeepThem) {
+  Make();
+  const std::string body = R"({"model":"other","messages":[{"role":"user","content":"x"}]})";
+  Ask("POST", "/v1/chat/completions", body);
+  EXPECT_EQ(writer_->status_, 200);
+  EXPECT_EQ(writer_->Header("x-ratelimit-limit-requests"), "1");
+  EXPECT_EQ(writer_->Header("x-ratelimit-remaining-requests"), "0");
+  Ask("POST", "/v1/chat/completions", body);
+  EXPECT_EQ(writer_->status_, 429);
+  EXPECT_NE(writer_->Header("Retry-After"), "");
+}
+
+TEST_F(SimulatedProviders, CompressWhateverTheyAnswer) {
+  compression_ = Compression::kZstd;
+  Make();
+  Chat("known", true);
+  EXPECT_EQ(writer_->Header("Content-Encoding"), "zstd");
+  EXPECT_THAT(writer_->body_, StartsWith("\x28\xB5\x2F\xFD"));
+  EXPECT_TRUE(writer_->ended_);
+  Chat("known", false);
+  EXPECT_THAT(writer_->body_, StartsWith("\x28\xB5\x2F\xFD"));
+}
+
+TEST_F(SimulatedProviders, RefuseTheFieldsTheyWereToldTo) {
+  refused_ = {"logprobs"};
+  Make();
+  Chat("known", false, R"(,"logprobs":true)");
+  EXPECT_EQ(writer_->status_, 400);
+  EXPECT_THAT(writer_->body_, HasSubstr("`logprobs` is not supported"));
+  Chat("known", false, R"(,"logprobs":null)");
+  EXPECT_EQ(writer_->status_, 200);
+}
+
+TEST_F(SimulatedProviders, WriteEachRequestDownWithWhatBecameOfIt) {
+  const TempDir folder;
+  const std::string path = folder.File("record.jsonl");
+  recorder_ = *Recorder::Open(path);
+  Make({"m:close,times=1"});
+  Chat("known", false);
+  Chat("known", true);
+  Ask("GET", "/v1/models", "");
+  cancel_after_ = 2;
+  Chat("known", true);
+  std::ifstream file(path);
+  std::vector<json> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(json::parse(line));
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_EQ(lines[0]["status"], 0);
+  EXPECT_EQ(lines[1]["status"], 200);
+  EXPECT_EQ(lines[1]["model"], "m");
+  EXPECT_EQ(lines[1]["body"]["stream"], true);
+  EXPECT_GT(lines[1]["events"], 5);
+  EXPECT_EQ(lines[1]["client_gone"], false);
+  EXPECT_EQ(lines[2]["method"], "GET");
+  EXPECT_EQ(lines[3]["client_gone"], true);
+  EXPECT_LT(lines[3]["events"], lines[1]["events"]);
+}
+
+TEST_F(SimulatedProviders, EmbedTexts) {
+  Make({"other:status=503"});
+  Ask("POST", "/v1/embeddings", R"({"model":"m","input":"x","dimensions":4})");
+  EXPECT_EQ(writer_->status_, 200);
+  EXPECT_EQ(json::parse(writer_->body_)["data"][0]["embedding"].size(), 4U);
+  Ask("POST", "/v1/embeddings", R"({"model":"other","input":"x"})");
+  EXPECT_EQ(writer_->status_, 503);
+  Ask("POST", "/v1/embeddings", R"({"model":"m"})");
+  EXPECT_EQ(writer_->status_, 400);
+  Ask("POST", "/v1/embeddings", R"({"model":"nope","input":"x"})");
+  EXPECT_EQ(writer_->status_, 404);
+}
+
+TEST_F(SimulatedProviders, CountTokensWithoutALimitBeingGiven) {
+  Make();
+  const std::vector<net::Header> version = {{"anthropic-version", "2023-06-01"}};
+  Ask("POST", "/v1/messages/count_tokens",
+      R"({"model":"m","messages":[{"role":"user","content":"12345678"}]})", version);
+  EXPECT_EQ(writer_->status_, 200) << writer_->body_;
+  EXPECT_EQ(json::parse(writer_->body_)["input_tokens"], 2);
+  Ask("POST", "/v1/messages", R"({"model":"m","messages":[{"role":"user","content":"1"}]})",
+      version);
+  EXPECT_EQ(writer_->status_, 400);
+  EXPECT_THAT(writer_->body_, HasSubstr("max_tokens"));
+}
+
+TEST_F(SimulatedProviders, DemandAnthropicsVersionAndListModelsItsWay) {
+  Make();
+  Ask("POST", "/v1/messages", "{}");
+  EXPECT_EQ(writer_->status_, 400);
+  EXPECT_THAT(writer_->body_, HasSubstr("anthropic-version"));
+  Ask("GET", "/v1/models", "", {{"anthropic-version", "2023-06-01"}});
+  EXPECT_EQ(json::parse(writer_->body_)["last_id"], "other");
+}
+
+TEST_F(SimulatedProviders, StreamGeminisDefaultAsOneArray) {
+  Make();
+  Ask("POST", "/v1beta/models/m:streamGenerateContent",
+      R"({"contents":[{"role":"user","parts":[{"text":"known"}]}]})");
+  EXPECT_EQ(writer_->status_, 200);
+  EXPECT_EQ(writer_->Header("Content-Type"), "application/json");
+  const json body = json::parse(writer_->body_);
+  ASSERT_TRUE(body.is_array());
+  std::string text;
+  for (const json& piece : body) {
+    for (const json& candidate : piece.value("candidates", json::array())) {
+      for (const json& part : candidate.value("/content/parts"_json_pointer, json::array()))
+        text += part.value("text", "");
+    }
+  }
+  EXPECT_EQ(text, kText);
 }
 
 TEST_F(SimulatedProviders, StopWritingWhenTheClientHasGone) {

@@ -9,7 +9,6 @@
 
 #include "simulate/fault.h"
 #include "simulate/latency.h"
-#include "simulate/openai_format.h"
 #include "simulate/recorded.h"
 
 namespace triage::simulate {
@@ -58,6 +57,7 @@ TEST(ModelSpecs, ThatAreWrongAreRefusedWithTheReason) {
               HasSubstr("unknown model setting 'speed'"));
   EXPECT_THAT(ParseModelSpec("m:ttft=12parsecs").error().message, HasSubstr("12parsecs"));
   EXPECT_THAT(ParseModelSpec("m:tps=0").error().message, HasSubstr("tps"));
+  EXPECT_THAT(ParseModelSpec("m:rpm=0").error().message, HasSubstr("rpm"));
   EXPECT_THAT(ParseModelSpec("m:tps=nan").error().message, HasSubstr("tps"));
   EXPECT_THAT(ParseModelSpec(":tps=1").error().message, HasSubstr("no model name"));
   EXPECT_THAT(ParseModelSpec("m:tps=1,").error().message, HasSubstr("empty setting"));
@@ -127,6 +127,9 @@ TEST(FaultRules, ThatAreWrongAreRefusedWithTheReason) {
   EXPECT_THAT(ParseFaultRule("m:hang,html").error().message, HasSubstr("go with status"));
   EXPECT_THAT(ParseFaultRule("m:hang,p=1.1").error().message, HasSubstr("probability"));
   EXPECT_THAT(ParseFaultRule("m:cut=-1").error().message, HasSubstr("cut"));
+  EXPECT_THAT(ParseFaultRule("m:down").error().message, HasSubstr("whole provider"));
+  EXPECT_THAT(ParseFaultRule("*:down,p=0.5").error().message, HasSubstr("whole provider"));
+  EXPECT_THAT(ParseFaultRule("m:hang,flap=0s").error().message, HasSubstr("flap"));
   EXPECT_THAT(ParseFaultRule("hang").error().message, HasSubstr("no kind"));
 }
 
@@ -147,6 +150,27 @@ TEST(FaultSchedules, StrikeEachNthRequestOfTheirModel) {
     pattern += schedule.Next("m", microseconds(0)) != nullptr ? 'x' : '.';
   }
   EXPECT_EQ(pattern, "..x..x....");
+}
+
+TEST(FaultSchedules, FlapFromUpToDownAndBack) {
+  FaultSchedule schedule({*ParseFaultRule("m:status=503,flap=2s,from=10s,until=20s")}, 1);
+  std::string pattern;
+  for (int second = 0; second < 22; ++second)
+    pattern += schedule.Next("m", std::chrono::seconds(second)) != nullptr ? 'x' : '.';
+  EXPECT_EQ(pattern, "............xx..xx....");
+}
+
+TEST(FaultSchedules, TakeTheWholeProviderDownByTime) {
+  FaultSchedule schedule({*ParseFaultRule("*:down,from=1s,until=3s"), *ParseFaultRule("m:hang")},
+                         1);
+  EXPECT_TRUE(schedule.MayBeDown());
+  EXPECT_FALSE(schedule.DownAt(milliseconds(999)));
+  EXPECT_TRUE(schedule.DownAt(milliseconds(1000)));
+  EXPECT_FALSE(schedule.DownAt(milliseconds(3000)));
+  const Fault* fault = schedule.Next("m", milliseconds(1500));
+  ASSERT_NE(fault, nullptr);
+  EXPECT_EQ(fault->kind, FaultKind::kHang) << "down is nothing that happens to one request";
+  EXPECT_FALSE(FaultSchedule({*ParseFaultRule("m:hang")}, 1).MayBeDown());
 }
 
 TEST(FaultSchedules, HaveATimeWindowAndAProbability) {
@@ -221,86 +245,6 @@ TEST(RecordedFiles, ThatAreBrokenAreRefusedWithTheLine) {
   std::ofstream(cut_path, std::ios::binary) << bytes.substr(0, bytes.size() / 2);
   EXPECT_FALSE(LoadRecorded(cut_path, good.path()));
   std::filesystem::remove(cut_path);
-}
-
-TEST(ChatRequests, AreReadAsTheApiReadsThem) {
-  const auto request = ParseChatRequest(
-      R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"max_tokens":5,"messages":[)"
-      R"({"role":"system","content":"abcd"},{"role":"user","content":"first"},{"role":"assistant","content":null},)"
-      R"({"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"x"}},{"type":"text","text":"b"}]}]})");
-  ASSERT_TRUE(request) << request.error().message;
-  EXPECT_EQ(request->model, "m");
-  EXPECT_EQ(request->last_user, "ab");
-  EXPECT_EQ(request->prompt_tokens, 3);  // 4 + 5 + 2 characters
-  EXPECT_EQ(request->max_tokens, 5);
-  EXPECT_TRUE(request->stream);
-  EXPECT_TRUE(request->include_usage);
-}
-
-TEST(ChatRequests, ThatAreWrongNameTheParameter) {
-  const auto param = [](std::string_view body) { return ParseChatRequest(body).error().param; };
-  EXPECT_EQ(param(R"({"messages":[]})"), "model");
-  EXPECT_EQ(param(R"({"model":"m"})"), "messages");
-  EXPECT_EQ(param(R"({"model":"m","messages":[]})"), "messages");
-  EXPECT_EQ(param(R"({"model":"m","messages":"hi"})"), "messages");
-  EXPECT_EQ(param(R"({"model":"m","messages":[3]})"), "messages[0]");
-  EXPECT_EQ(param(R"({"model":"m","messages":[{"content":"x"}]})"), "messages[0].role");
-  EXPECT_EQ(param(R"({"model":"m","messages":[{"role":"user","content":3}]})"),
-            "messages[0].content");
-  const std::string start = R"({"model":"m","messages":[{"role":"user","content":"x"}],)";
-  EXPECT_EQ(param(start + R"("stream":"yes"})"), "stream");
-  EXPECT_EQ(param(start + R"("stream_options":{}})"), "stream_options");
-  EXPECT_EQ(param(start + R"("max_tokens":0})"), "max_tokens");
-  EXPECT_EQ(param(start + R"("n":2})"), "n");
-  EXPECT_THAT(ParseChatRequest("{not json").error().message,
-              HasSubstr("could not parse the JSON body"));
-  EXPECT_EQ(ParseChatRequest("[]").error().status, 400);
-}
-
-TEST(Formats, MatchTheApi) {
-  const Completion completion{.id = "chatcmpl-1",
-                              .created = 1700000000,
-                              .model = "m",
-                              .text = "a\"b",
-                              .finish_reason = "stop",
-                              .prompt_tokens = 3,
-                              .completion_tokens = 1};
-  EXPECT_EQ(
-      CompletionBody(completion),
-      R"({"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"m","choices":[{"index":0,)"
-      R"("message":{"role":"assistant","content":"a\"b","refusal":null,"annotations":[]},"logprobs":null,)"
-      R"("finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4,)"
-      R"("prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{)"
-      R"("reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}},)"
-      R"("service_tier":"default","system_fingerprint":"fp_simulated"})");
-
-  const std::string head =
-      R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m",)"
-      R"("service_tier":"default","system_fingerprint":"fp_simulated",)";
-  const ChunkWriter plain(completion, false);
-  EXPECT_EQ(plain.Role(),
-            head +
-                R"("choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},)"
-                R"("logprobs":null,"finish_reason":null}]})"
-                "\n\n");
-  EXPECT_EQ(
-      plain.Content("x\n"),
-      head +
-          R"("choices":[{"index":0,"delta":{"content":"x\n"},"logprobs":null,"finish_reason":null}]})"
-          "\n\n");
-  const ChunkWriter counted(completion, true);
-  EXPECT_EQ(
-      counted.Finish("length"),
-      head +
-          R"("choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"length"}],"usage":null})"
-          "\n\n");
-  EXPECT_THAT(
-      counted.Usage(3, 1),
-      HasSubstr(
-          R"("choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4,)"));
-  EXPECT_EQ(
-      ErrorBody({404, "gone", "invalid_request_error", "", "model_not_found"}),
-      R"({"error":{"message":"gone","type":"invalid_request_error","param":null,"code":"model_not_found"}})");
 }
 
 }  // namespace
