@@ -26,6 +26,7 @@ struct Piece {
   bool done = false;
   std::size_t told = 0;  // bytes of its text or arguments that deltas have told
   std::size_t citations = 0;
+  std::size_t logprobs = 0;
   int section = -1;      // of reasoning: which summary or content part the last delta was of
   bool summary = false;  // of reasoning: its deltas are of the summary
   std::string id;
@@ -181,8 +182,14 @@ class Reader : public StreamReader {
 
   void TellLogprobs(Piece& piece, JsonValue logprobs) {
     if (logprobs.size() == 0) return;
+    piece.logprobs += logprobs.size();
     out_->push_back(
         {.kind = Kind::kLogprobs, .part = piece.part, .logprobs = ReadLogprobs(logprobs)});
+  }
+
+  // Those of a whole text that no delta has told.
+  void TellOtherLogprobs(Piece& piece, JsonValue logprobs) {
+    if (piece.logprobs == 0) TellLogprobs(piece, logprobs);
   }
 
   void TellCitation(Piece& piece, JsonValue annotation) {
@@ -200,9 +207,8 @@ class Reader : public StreamReader {
            {.text = std::string(part.raw()), .name = part["type"].string(), .origin = kSelf});
     } else {
       Open(piece, {});
-      const bool told = piece.told > 0;
       TellRest(piece, Kind::kText, part[kind == PartKind::kRefusal ? "refusal" : "text"].text());
-      if (!told) TellLogprobs(piece, part["logprobs"]);
+      TellOtherLogprobs(piece, part["logprobs"]);
       std::size_t number = 0;
       for (JsonValue annotation : part["annotations"]) {
         if (number++ >= piece.citations) TellCitation(piece, annotation);
@@ -231,9 +237,8 @@ class Reader : public StreamReader {
     Piece& piece = At(ContentPlace(event), PartKind::kText);
     if (piece.done) return {};
     Open(piece, {});
-    const bool told = piece.told > 0;
     TellRest(piece, Kind::kText, event["text"].text());
-    if (!told) TellLogprobs(piece, event["logprobs"]);
+    TellOtherLogprobs(piece, event["logprobs"]);
     return {};
   }
 

@@ -92,7 +92,8 @@ TEST(ResponsesStreamReader, MakesUpForEventsThatAServerDoesNotSend) {
     std::string stream;
     for (const SseEvent& event : SseEvents(ReadGolden("stream_web_search.sse"))) {
       const bool needed =
-          event.name == only || event.name == "response.completed" ||
+          event.name == only || event.name == "response.created" ||
+          event.name == "response.completed" ||
           (event.name == "response.output_item.done" &&
            event.data.find("web_search_call") != std::string::npos && only != "response.completed");
       if (needed) stream.append("data: ").append(event.data).append("\n\n");

@@ -271,6 +271,7 @@ class Writer : public StreamWriter {
         json.Member("text", std::get<llm::TextPart>(PartOf(*part)).text);
         WriteLogprobs(json, LogprobsFrom(part->logprobs));
         Finish("response.output_text.done", std::move(json));
+        told_logprobs_ = answer_.answer().logprobs.size();
         break;
       }
       case PartKind::kRefusal: {
