@@ -118,7 +118,7 @@ class ProviderBuilder {
     }
     if (type != nullptr) {
       context_.problems.Error(own_.Get("dialect")->at, path_ + ".dialect",
-                              fmt::format("type '{}' speaks {}", name, llm::Name(of_kind)),
+                              fmt::format("type '{}' speaks {}", type->raw, llm::Name(of_kind)),
                               "no dialect, or no type");
     } else if (!given) {
       context_.problems.Warning(
