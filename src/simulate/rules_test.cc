@@ -1,5 +1,8 @@
 #include "simulate/rules.h"
 
+#include <filesystem>
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -241,6 +244,27 @@ TEST(UnknownFields, AreNotThoseOfTheReference) {
       Unknown(Dialect::kGemini, R"({"system_instruction":{},"generation_config":{"top_p":1}})"),
       "");
   EXPECT_EQ(Unknown(Dialect::kOci, R"({"chatRequest":{"apiFormat":"COHERE","message":"x"}})"), "");
+}
+
+TEST(UnknownFields, AreNotInTheGoldenRequestsOfTheDialects) {
+  constexpr std::pair<std::string_view, Dialect> kFolders[] = {
+      {"openai_chat", Dialect::kOpenAiChat}, {"responses", Dialect::kOpenAiResponses},
+      {"anthropic", Dialect::kAnthropic},    {"gemini", Dialect::kGemini},
+      {"bedrock", Dialect::kBedrock},        {"oci", Dialect::kOci}};
+  int seen = 0;
+  for (const auto& [name, dialect] : kFolders) {
+    const auto folder = std::filesystem::path(TRIAGE_SOURCE_DIR) / "tests/golden/wire" / name;
+    std::error_code missing;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, missing)) {
+      const std::string file = entry.path().filename().string();
+      if (!file.starts_with("request") || !file.ends_with(".json")) continue;
+      std::ifstream stream(entry.path());
+      const std::string body((std::istreambuf_iterator<char>(stream)), {});
+      EXPECT_EQ(Unknown(dialect, body), "") << entry.path();
+      ++seen;
+    }
+  }
+  EXPECT_GT(seen, 2);
 }
 
 TEST(RefusedFields, AreFoundWhereTheDialectHasThem) {
