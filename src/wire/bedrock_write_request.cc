@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -6,363 +8,222 @@
 #include <fmt/format.h>
 
 #include "base/json_writer.h"
+#include "base/text.h"
 #include "wire/bedrock.h"
+#include "wire/json.h"
 
 namespace triage::wire::bedrock {
 namespace {
 
-constexpr std::string_view kAdditional = "additionalModelRequestFields";
-
 using llm::CacheHint;
+using llm::Conversation;
 using llm::Message;
 using llm::Role;
 
+constexpr std::int64_t kLeastBudget = 1024;  // of thinking; less is refused
+constexpr std::size_t kMaxMetadata = 16;
+constexpr std::string_view kAnyObject = R"({"type":"object"})";
+
+// As for Anthropic's own API.
+std::int64_t BudgetOf(std::string_view effort) {
+  if (effort == "low") return 2048;
+  return effort == "medium" ? 8192 : 16'384;
+}
+
+// Only Anthropic's models are known to take `thinking` and `top_k`. Others' names tell their maker,
+// "meta.llama3-1-8b-instruct-v1:0"; an inference profile's need not.
+bool TakesAnthropicFields(std::string_view model) {
+  return model.contains("anthropic") || model.contains("claude") || !model.contains('.');
+}
+
+bool IsBlank(std::string_view text) {
+  return Trim(text).empty();
+}
+
+// What requestMetadata takes: at most 16 strings of few characters.
+bool IsMetadata(JsonValue metadata) {
+  const auto plain = [](std::string_view text) {
+    return !text.empty() && text.size() <= 256 && std::ranges::all_of(text, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             std::string_view(" :_@$#=/+,-.").contains(c);
+    });
+  };
+  if (!metadata.is_object() || metadata.size() > kMaxMetadata) return false;
+  for (const JsonValue member : metadata) {
+    if (!member.is_string() || !plain(member.key()) || !plain(member.text())) return false;
+  }
+  return true;
+}
+
 class RequestWriter {
  public:
-  RequestWriter(const llm::Conversation& conversation, const llm::Profile& profile)
-      : conversation_(conversation), profile_(profile), own_(conversation.origin == kSelf) {}
+  RequestWriter(const Conversation& conversation, std::string_view model,
+                const llm::Profile& profile)
+      : conversation_(conversation),
+        profile_(profile),
+        own_(conversation.origin == kSelf),
+        anthropic_(own_ || TakesAnthropicFields(model)) {}
 
   Result<WrittenRequest> Write() {
     if (conversation_.choices.value_or(1) > 1) {
       return Error{.code = ErrorCode::kUnsupported,
-                   .message = "n: this model gives one answer to a request; leave n out.",
-                   .field = "/n"};
+                   .message = "n: this model gives one answer to a request; leave n out."};
     }
-    const auto& format = conversation_.response_format;
-    forced_tool_ = format && format->kind != llm::ResponseFormat::Kind::kText;
+    Plan();
     json_.Begin('{');
-    WriteMessages();
-    WriteSystem();
+    WriteTurns(json_, conversation_,
+               {.own = own_, .anthropic = anthropic_, .cache_points = Accepted("cachePoint")},
+               warnings_);
     WriteInference();
     WriteTools();
+    WriteOutputConfig();
     WriteAdditional();
+    WriteWords();
     for (const llm::ExtraField& field : conversation_.extra) {
-      if (field.name.starts_with(kAdditional)) continue;
+      const std::string_view name = field.name;
       if (!own_) {
         Warn(field.name);
-        continue;
+      } else if (!name.starts_with(kInferencePrefix) && !name.starts_with(kAdditionalPrefix) &&
+                 Takes(name)) {
+        Key(name);
+        json_.Raw(field.json);
       }
-      json_.Key(field.name);
-      json_.Raw(field.json);
     }
-    WarnOfOthers();
     json_.End('}');
-    return WrittenRequest{.body = json_.Take(), .warnings = std::move(warnings_)};
+    return WrittenRequest{.body = json_.Take(), .warnings = warnings_.Take()};
   }
 
  private:
-  void Warn(std::string text) {
-    if (std::ranges::find(warnings_, text) == warnings_.end()) warnings_.push_back(std::move(text));
+  void Warn(std::string text) { warnings_.Add(std::move(text)); }
+
+  bool Accepted(std::string_view field) const {
+    if (std::ranges::find(profile_.refuses, field) != profile_.refuses.end()) return false;
+    return profile_.accepts.empty() ||
+           std::ranges::find(profile_.accepts, field) != profile_.accepts.end();
   }
 
-  void WriteCache(CacheHint cache) {
-    if (cache == CacheHint::kNone) return;
-    json_.Begin('{');
-    json_.Key("cachePoint");
-    json_.Begin('{');
-    json_.Member("type", "default");
-    if (cache == CacheHint::kOneHour) json_.Member("ttl", "1h");
-    json_.End('}');
-    json_.End('}');
+  // For a field of the body or of inferenceConfig. Warns when the endpoint does not take it.
+  bool Takes(std::string_view field) {
+    if (Accepted(field)) return true;
+    Warn(std::string(field));
+    return false;
   }
 
-  void WriteText(std::string_view text) {
-    json_.Begin('{');
-    json_.Member("text", text);
-    json_.End('}');
+  void Key(std::string_view name) {
+    const std::string quoted = JsonString(name);  // a client may call it anything
+    json_.Key(std::string_view(quoted).substr(1, quoted.size() - 2));
   }
 
-  void WriteSystem() {
-    bool begun = false;
-    bool turns = false;
-    for (const Message& message : conversation_.messages) {
-      if (message.role != Role::kSystem) {
-        turns = true;
-        continue;
-      }
-      if (turns) Warn("system text between the turns was moved to the front");
-      for (const llm::Part& part : message.parts) {
-        const auto* text = std::get_if<llm::TextPart>(&part);
-        const auto* opaque = std::get_if<llm::OpaquePart>(&part);
-        const bool fits = (text != nullptr && !text->text.empty()) ||
-                          (opaque != nullptr && opaque->origin == kSelf);
-        if (!fits) continue;
-        if (!std::exchange(begun, true)) {
-          json_.Key("system");
-          json_.Begin('[');
-        }
-        if (text != nullptr) {
-          WriteText(text->text);
-          WriteCache(text->cache);
-        } else {
-          json_.Raw(opaque->json);
-        }
+  // What depends on each other is settled before anything is written: the answer's form, thinking
+  // and its budget, the limit of tokens.
+  void Plan() {
+    using Kind = llm::ResponseFormat::Kind;
+    if (const auto& format = conversation_.response_format) {
+      const bool schema = format->kind == Kind::kJsonSchema && !format->schema.empty();
+      native_format_ = schema && profile_.structured_output && Accepted("outputConfig");
+      forced_tool_ = !native_format_ && format->kind != Kind::kText;
+    }
+    const llm::Reasoning& reasoning = conversation_.reasoning;
+    const bool off =
+        reasoning.enabled == false || reasoning.effort == "none" || reasoning.effort == "minimal";
+    if (!off) {
+      adaptive_ = reasoning.adaptive;
+      if (reasoning.budget_tokens) {
+        budget_ = *reasoning.budget_tokens;
+      } else if (!own_ && !adaptive_ && !reasoning.effort.empty()) {
+        budget_ = BudgetOf(reasoning.effort);
+      } else if (!own_ && !adaptive_ && reasoning.enabled.value_or(false)) {
+        budget_ = BudgetOf("medium");
       }
     }
-    if (begun) json_.End(']');
-  }
-
-  void WriteMessages() {
-    json_.Key("messages");
-    json_.Begin('[');
-    std::string_view open;
-    for (const Message& message : conversation_.messages) {
-      if (message.role == Role::kSystem) continue;
-      const std::string_view role = message.role == Role::kAssistant ? "assistant" : "user";
-      for (const llm::Part& part : message.parts) {
-        if (!Writable(part)) continue;
-        if (open.empty() && role == "assistant") {
-          Warn("a user turn was put in front");
-          Open("user", open);
-          WriteText("(The conversation so far:)");
-        }
-        Open(role, open);
-        WritePart(part);
-      }
-    }
-    if (open.empty()) {
-      Warn("a user turn was put behind the instructions");
-      Open("user", open);
-      WriteText("(Follow the instructions.)");
-    }
-    json_.End(']');
-    json_.End('}');
-    json_.End(']');
-  }
-
-  void Open(std::string_view role, std::string_view& open) {
-    if (open == role) return;
-    if (!open.empty()) {
-      json_.End(']');
-      json_.End('}');
-    }
-    open = role;
-    json_.Begin('{');
-    json_.Member("role", role);
-    json_.Key("content");
-    json_.Begin('[');
-  }
-
-  // Warns of what cannot be said.
-  bool Writable(const llm::Part& part) {
-    if (const auto* text = std::get_if<llm::TextPart>(&part)) return !text->text.empty();
-    if (const auto* refusal = std::get_if<llm::RefusalPart>(&part)) return !refusal->text.empty();
-    if (const auto* image = std::get_if<llm::ImagePart>(&part)) return Writable(*image);
-    if (const auto* document = std::get_if<llm::DocumentPart>(&part)) return Writable(*document);
-    if (const auto* thinking = std::get_if<llm::ThinkingPart>(&part)) {
-      if (thinking->origin == kSelf) return true;
-      Warn("thinking of another provider");
-      return false;
-    }
-    if (const auto* opaque = std::get_if<llm::OpaquePart>(&part)) {
-      if (opaque->origin == kSelf) return true;
-      Warn(opaque->type);
-      return false;
-    }
-    return true;
-  }
-
-  bool Writable(const llm::ImagePart& image) {
-    const bool fits =
-        !image.file_id.empty() ? image.origin == kSelf : !FormatOf(image.media_type).empty();
-    if (!fits) Warn(image.url.empty() ? "image" : "image by URL");
-    return fits;
-  }
-
-  bool Writable(const llm::DocumentPart& document) {
-    const bool fits = !document.text.empty() ||
-                      (!document.data.empty() && !FormatOf(document.media_type).empty()) ||
-                      (!document.file_id.empty() && document.origin == kSelf);
-    if (!fits) Warn(document.url.empty() ? "document" : "document by URL");
-    return fits;
-  }
-
-  void WritePart(const llm::Part& part) {
-    if (const auto* text = std::get_if<llm::TextPart>(&part)) {
-      WriteText(text->text);
-      WriteCache(text->cache);
-    } else if (const auto* refusal = std::get_if<llm::RefusalPart>(&part)) {
-      WriteText(refusal->text);
-    } else if (const auto* image = std::get_if<llm::ImagePart>(&part)) {
-      WriteImage(*image);
-      WriteCache(image->cache);
-    } else if (const auto* document = std::get_if<llm::DocumentPart>(&part)) {
-      WriteDocument(*document);
-      WriteCache(document->cache);
-    } else if (const auto* thinking = std::get_if<llm::ThinkingPart>(&part)) {
-      WriteThinking(*thinking);
-    } else if (const auto* call = std::get_if<llm::ToolCallPart>(&part)) {
-      json_.Begin('{');
-      json_.Key("toolUse");
-      json_.Begin('{');
-      json_.Member("toolUseId", call->id);
-      json_.Member("name", call->name);
-      json_.Key("input");
-      json_.Raw(call->arguments.empty() ? "{}" : std::string_view(call->arguments));
-      json_.End('}');
-      json_.End('}');
-      WriteCache(call->cache);
-    } else if (const auto* result = std::get_if<llm::ToolResultPart>(&part)) {
-      WriteResult(*result);
-      WriteCache(result->cache);
-    } else if (const auto* opaque = std::get_if<llm::OpaquePart>(&part)) {
-      json_.Raw(opaque->json);
-    }
-  }
-
-  void WriteSource(std::string_view bytes, std::string_view text, std::string_view uri) {
-    json_.Key("source");
-    json_.Begin('{');
-    if (!bytes.empty()) {
-      json_.Member("bytes", bytes);
-    } else if (!text.empty()) {
-      json_.Member("text", text);
+    if (Thinks()) CheckThinking();
+    max_tokens_ = conversation_.max_output_tokens;
+    if (budget_ == 0 || own_) return;
+    // The limit counts thinking too, and a model's own may be lower than the budget.
+    if (!max_tokens_) max_tokens_ = profile_.default_max_tokens + budget_;
+    budget_ = std::max(budget_, kLeastBudget);
+    if (budget_ < *max_tokens_) return;
+    budget_ = *max_tokens_ - 1;
+    if (budget_ >= kLeastBudget) {
+      Warn(fmt::format("thinking budget lowered to {}", budget_));
     } else {
-      json_.Key("s3Location");
-      json_.Begin('{');
-      json_.Member("uri", uri);
-      json_.End('}');
+      budget_ = 0;
+      Warn("thinking: max_tokens leaves no room for it");
     }
-    json_.End('}');
   }
 
-  void WriteImage(const llm::ImagePart& image) {
-    json_.Begin('{');
-    json_.Key("image");
-    json_.Begin('{');
-    const std::string_view format = FormatOf(image.media_type);
-    json_.Member("format", format.empty() ? "png" : format);
-    WriteSource(image.data, {}, image.file_id);
-    json_.End('}');
-    json_.End('}');
-  }
-
-  // The API takes few characters in names, and wants one.
-  static std::string DocumentName(std::string_view title) {
-    std::string name;
-    for (const char c : title) {
-      const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                         (c >= '0' && c <= '9') || c == '-' || c == '(' || c == ')' || c == '[' ||
-                         c == ']';
-      if (plain) {
-        name += c;
-      } else if (!name.empty() && name.back() != ' ') {
-        name += ' ';
-      }
-    }
-    while (!name.empty() && name.back() == ' ') name.pop_back();
-    return name.empty() ? "document" : name;
-  }
-
-  void WriteDocument(const llm::DocumentPart& document) {
-    json_.Begin('{');
-    json_.Key("document");
-    json_.Begin('{');
-    const std::string_view format = FormatOf(document.media_type);
-    json_.Member("format", format.empty() ? "txt" : format);
-    json_.Member("name", DocumentName(document.title));
-    WriteSource(document.data, document.text, document.file_id);
-    if (!document.context.empty()) json_.Member("context", document.context);
-    if (document.citations) {
-      json_.Key("citations");
-      json_.Begin('{');
-      json_.Flag("enabled", true);
-      json_.End('}');
-    }
-    json_.End('}');
-    json_.End('}');
-  }
-
-  void WriteThinking(const llm::ThinkingPart& thinking) {
-    json_.Begin('{');
-    json_.Key("reasoningContent");
-    json_.Begin('{');
-    if (thinking.redacted) {
-      json_.Member("redactedContent", thinking.signature);
+  void CheckThinking() {
+    using Kind = llm::ToolChoice::Kind;
+    const auto& choice = conversation_.tool_choice;
+    const bool forced =
+        forced_tool_ ||
+        (choice && (choice->kind == Kind::kRequired || choice->kind == Kind::kTool));
+    if (!anthropic_ || !Accepted("thinking")) {
+      Warn("thinking");
+    } else if (forced && !own_) {
+      Warn("thinking beside a tool that must be called");
     } else {
-      json_.Key("reasoningText");
-      json_.Begin('{');
-      json_.Member("text", thinking.text);
-      if (!thinking.signature.empty()) json_.Member("signature", thinking.signature);
-      json_.End('}');
+      return;
     }
-    json_.End('}');
-    json_.End('}');
+    budget_ = 0;
+    adaptive_ = false;
   }
 
-  void WriteResult(const llm::ToolResultPart& result) {
-    json_.Begin('{');
-    json_.Key("toolResult");
-    json_.Begin('{');
-    json_.Member("toolUseId", result.id);
-    json_.Key("content");
-    json_.Begin('[');
-    for (const llm::ToolResultContent& content : result.content) {
-      std::visit(
-          [&](const auto& part) {
-            llm::Part whole(part);
-            std::visit(
-                [](auto& p) {
-                  if constexpr (requires { p.cache; }) p.cache = CacheHint::kNone;
-                },
-                whole);
-            if (Writable(whole)) WritePart(whole);
-          },
-          content);
-    }
-    json_.End(']');
-    if (result.is_error) json_.Member("status", "error");
-    json_.End('}');
-    json_.End('}');
-  }
+  bool Thinks() const { return budget_ > 0 || adaptive_; }
+
+  // Settings.
 
   void WriteInference() {
-    const bool any = conversation_.max_output_tokens || conversation_.temperature ||
-                     conversation_.top_p || !conversation_.stop.empty();
-    if (!any) return;
-    json_.Key("inferenceConfig");
-    json_.Begin('{');
-    if (conversation_.max_output_tokens)
-      json_.Member("maxTokens", *conversation_.max_output_tokens);
-    if (std::optional<double> temperature = conversation_.temperature) {
-      const double most = std::min(profile_.max_temperature, 1.0);
-      if (*temperature > most) {
-        temperature = most;
-        Warn(fmt::format("temperature lowered to {}", most));
-      }
-      json_.Member("temperature", temperature);
+    JsonWriter config;
+    config.Begin('{');
+    const Conversation& c = conversation_;
+    if (max_tokens_ && Takes("maxTokens")) config.Member("maxTokens", *max_tokens_);
+    std::optional<double> temperature = c.temperature;
+    const double most = std::min(profile_.max_temperature, 1.0);
+    if (temperature && Thinks() && *temperature != 1 && !own_) {
+      Warn("temperature beside thinking");
+      temperature.reset();
+    } else if (temperature && *temperature > most) {
+      Warn(fmt::format("temperature lowered to {}", most));
+      temperature = most;
     }
-    if (conversation_.top_p) json_.Member("topP", conversation_.top_p);
-    if (!conversation_.stop.empty()) json_.Strings("stopSequences", conversation_.stop);
-    json_.End('}');
+    if (temperature && Takes("temperature")) config.Member("temperature", temperature);
+    if (c.top_p && Thinks() && *c.top_p < 0.95 && !own_) {
+      Warn("top_p beside thinking");
+    } else if (c.top_p && Takes("topP")) {
+      config.Member("topP", c.top_p);
+    }
+    std::vector<std::string> stops;
+    for (const std::string& stop : c.stop) {
+      if (own_ || !IsBlank(stop)) stops.push_back(stop);
+    }
+    if (stops.size() < c.stop.size()) Warn("stop sequences of white space");
+    if (!stops.empty() && Takes("stopSequences")) config.Strings("stopSequences", stops);
+    for (const llm::ExtraField& field : c.extra) {
+      const std::string_view name = field.name;
+      if (!own_ || !name.starts_with(kInferencePrefix)) continue;
+      const std::string quoted = JsonString(name.substr(kInferencePrefix.size()));
+      config.Key(std::string_view(quoted).substr(1, quoted.size() - 2));
+      config.Raw(field.json);
+    }
+    config.End('}');
+    const std::string text = config.Take();
+    if (text == "{}") return;
+    json_.Key("inferenceConfig");
+    json_.Raw(text);
   }
 
-  // Names of tools that the history uses: the API wants them declared.
+  // Tools that the history uses: the API wants them declared.
   std::vector<std::string> UsedTools() const {
     std::vector<std::string> names;
     for (const Message& message : conversation_.messages) {
       for (const llm::Part& part : message.parts) {
         const auto* call = std::get_if<llm::ToolCallPart>(&part);
-        if (call != nullptr && std::ranges::find(names, call->name) == names.end())
-          names.push_back(call->name);
+        if (call == nullptr || std::ranges::find(names, call->name) != names.end()) continue;
+        names.push_back(call->name);
       }
     }
     return names;
-  }
-
-  void WriteSpec(std::string_view name, std::string_view description, std::string_view schema) {
-    json_.Begin('{');
-    json_.Key("toolSpec");
-    json_.Begin('{');
-    json_.Member("name", name);
-    if (!description.empty()) json_.Member("description", description);
-    json_.Key("inputSchema");
-    json_.Begin('{');
-    json_.Key("json");
-    json_.Raw(schema.empty() ? R"({"type":"object"})" : schema);
-    json_.End('}');
-    json_.End('}');
-    json_.End('}');
   }
 
   void WriteTools() {
@@ -372,132 +233,204 @@ class RequestWriter {
       if (tool.is_function() || tool.origin == kSelf) {
         tools.push_back(&tool);
       } else {
-        Warn(fmt::format("tool {}", tool.name));
+        Warn(fmt::format("tool {}", tool.name.empty() ? "of a provider" : tool.name));
       }
     }
-    const std::vector<std::string> used = UsedTools();
-    llm::ToolChoice choice = conversation_.tool_choice.value_or(llm::ToolChoice{});
+    const std::vector<std::string> used = own_ ? std::vector<std::string>{} : UsedTools();
+    std::optional<llm::ToolChoice> choice = conversation_.tool_choice;
+    if (conversation_.parallel_tool_calls == false) Warn("parallel_tool_calls");
     // There is no "none": tools that may not be called are left out, where the history allows it.
-    if (choice.kind == Kind::kNone) {
+    if (choice && choice->kind == Kind::kNone) {
+      choice.reset();
       if (used.empty()) tools.clear();
       if (!used.empty()) Warn("tool_choice none");
     }
-    if (tools.empty() && used.empty() && !forced_tool_) return;
+    if ((tools.empty() && used.empty() && !forced_tool_) || !Takes("toolConfig")) return;
     json_.Key("toolConfig");
     json_.Begin('{');
     json_.Key("tools");
     json_.Begin('[');
     for (const llm::Tool* tool : tools) {
       if (tool->is_function()) {
-        WriteSpec(tool->name, tool->description, tool->parameters);
+        WriteTool(*tool);
       } else {
         json_.Raw(tool->json);
       }
-      WriteCache(tool->cache);
+      WriteCachePoint(json_, tool->cache, Accepted("cachePoint"), warnings_);
     }
-    if (tools.empty()) {
-      for (const std::string& name : used) WriteSpec(name, {}, {});
+    if (tools.empty() && !used.empty()) {
+      Warn("tools of earlier turns were declared");
+      for (const std::string& name : used) WriteTool({.name = name});
     }
     if (forced_tool_) {
       const llm::ResponseFormat& format = *conversation_.response_format;
-      WriteSpec(kAnswerTool,
-                format.description.empty() ? "Gives the answer. Call it exactly once."
-                                           : std::string_view(format.description),
-                format.schema);
-      choice = tools.empty()
-                   ? llm::ToolChoice{.kind = Kind::kTool, .name = std::string(kAnswerTool)}
-                   : llm::ToolChoice{.kind = Kind::kRequired};
+      WriteTool({.name = std::string(kAnswerTool),
+                 .description = format.description.empty()
+                                    ? "Gives the answer. Call it exactly once."
+                                    : format.description,
+                 .parameters = format.schema});
+      choice = llm::ToolChoice{.kind = Kind::kRequired};
+      if (tools.empty()) choice = {.kind = Kind::kTool, .name = std::string(kAnswerTool)};
     }
     json_.End(']');
-    if ((conversation_.tool_choice || forced_tool_) && choice.kind != Kind::kNone) {
-      json_.Key("toolChoice");
-      json_.Begin('{');
-      json_.Key(choice.kind == Kind::kAuto       ? "auto"
-                : choice.kind == Kind::kRequired ? "any"
-                                                 : "tool");
-      json_.Begin('{');
-      if (choice.kind == Kind::kTool) json_.Member("name", choice.name);
-      json_.End('}');
-      json_.End('}');
+    if (choice && (!tools.empty() || forced_tool_) && Takes("toolChoice")) {
+      WriteToolChoice(*choice);
     }
     json_.End('}');
-    if (conversation_.parallel_tool_calls) Warn("parallel_tool_calls");
+  }
+
+  void WriteTool(const llm::Tool& tool) {
+    json_.Begin('{');
+    json_.Key("toolSpec");
+    json_.Begin('{');
+    json_.Member("name", tool.name);
+    if (!tool.description.empty()) json_.Member("description", tool.description);
+    json_.Key("inputSchema");
+    json_.Begin('{');
+    json_.Key("json");
+    json_.Raw(tool.parameters.empty() ? kAnyObject : std::string_view(tool.parameters));
+    json_.End('}');
+    // Comes with the models that have structured output.
+    if (tool.strict && profile_.structured_output && Accepted("strict")) {
+      json_.Flag("strict", *tool.strict);
+    } else if (tool.strict.value_or(false)) {
+      Warn("strict of a tool");
+    }
+    json_.End('}');
+    json_.End('}');
+  }
+
+  void WriteToolChoice(const llm::ToolChoice& choice) {
+    using Kind = llm::ToolChoice::Kind;
+    json_.Key("toolChoice");
+    json_.Begin('{');
+    json_.Key(choice.kind == Kind::kTool       ? "tool"
+              : choice.kind == Kind::kRequired ? "any"
+                                               : "auto");
+    json_.Begin('{');
+    if (choice.kind == Kind::kTool) json_.Member("name", choice.name);
+    json_.End('}');
+    json_.End('}');
+  }
+
+  void WriteOutputConfig() {
+    if (!native_format_) return;
+    const llm::ResponseFormat& format = *conversation_.response_format;
+    json_.Key("outputConfig");
+    json_.Begin('{');
+    json_.Key("textFormat");
+    json_.Begin('{');
+    json_.Member("type", "json_schema");
+    json_.Key("structure");
+    json_.Begin('{');
+    json_.Key("jsonSchema");
+    json_.Begin('{');
+    json_.Member("schema", format.schema);
+    if (!format.name.empty()) json_.Member("name", format.name);
+    if (!format.description.empty()) json_.Member("description", format.description);
+    json_.End('}');
+    json_.End('}');
+    json_.End('}');
+    json_.End('}');
   }
 
   void WriteAdditional() {
     const llm::Reasoning& reasoning = conversation_.reasoning;
-    std::optional<std::int64_t> budget = reasoning.budget_tokens;
-    if (!own_ && !budget &&
-        (reasoning.effort == "low" || reasoning.effort == "medium" || reasoning.effort == "high" ||
-         reasoning.enabled.value_or(false))) {
-      budget = reasoning.effort == "low" ? 2048 : reasoning.effort == "high" ? 16'384 : 8192;
-    }
-    const bool thinking_taken =
-        std::ranges::find(profile_.refuses, "thinking") == profile_.refuses.end();
-    if (budget && (!thinking_taken || forced_tool_)) {
-      Warn("thinking");
-      budget.reset();
-    }
-    // The limit counts thinking too.
-    if (budget && conversation_.max_output_tokens && *budget >= *conversation_.max_output_tokens) {
-      if (*conversation_.max_output_tokens <= 1024) {
-        Warn("thinking: the limit of tokens leaves no room for it");
-        budget.reset();
-      } else {
-        budget = *conversation_.max_output_tokens - 1;
-        Warn(fmt::format("thinking budget lowered to {}", *budget));
-      }
-    }
+    const bool off = own_ && reasoning.enabled == false;
+    std::optional<std::int64_t> top_k = conversation_.top_k;
+    if (top_k && !anthropic_) Warn("top_k");
+    if (top_k && anthropic_ && Thinks() && !own_) Warn("top_k beside thinking");
+    if (top_k && (!anthropic_ || (Thinks() && !own_) || !Takes("top_k"))) top_k.reset();
     std::vector<const llm::ExtraField*> fields;
     for (const llm::ExtraField& field : conversation_.extra) {
-      if (own_ && field.name.starts_with(kAdditional)) fields.push_back(&field);
+      if (own_ && field.name.starts_with(kAdditionalPrefix)) fields.push_back(&field);
     }
-    if (!budget && !conversation_.top_k && fields.empty()) return;
-    json_.Key(kAdditional);
-    json_.Begin('{');
-    if (budget) {
-      json_.Key("thinking");
+    if (Thinks() || off || top_k || !fields.empty()) {
+      json_.Key("additionalModelRequestFields");
       json_.Begin('{');
-      json_.Member("type", "enabled");
-      json_.Member("budget_tokens", *budget);
+      if (Thinks() || off) WriteThinking(off);
+      if (top_k) json_.Member("top_k", *top_k);
+      for (const llm::ExtraField* field : fields) {
+        Key(std::string_view(field->name).substr(kAdditionalPrefix.size()));
+        json_.Raw(field->json);
+      }
       json_.End('}');
     }
-    if (conversation_.top_k) json_.Member("top_k", *conversation_.top_k);
-    for (const llm::ExtraField* field : fields) {
-      json_.Key(std::string_view(field->name).substr(kAdditional.size() + 1));
-      json_.Raw(field->json);
+    // Without being asked, it is not told which sequence has ended an answer.
+    if (!own_ && anthropic_ && !conversation_.stop.empty() &&
+        Accepted("additionalModelResponseFieldPaths")) {
+      json_.Strings("additionalModelResponseFieldPaths",
+                    std::array<std::string, 1>{"/stop_sequence"});
     }
+  }
+
+  void WriteThinking(bool off) {
+    json_.Key("thinking");
+    json_.Begin('{');
+    if (off) {
+      json_.Member("type", "disabled");
+    } else if (adaptive_) {
+      json_.Member("type", "adaptive");
+    } else {
+      json_.Member("type", "enabled");
+      json_.Member("budget_tokens", budget_);
+    }
+    const std::string& display = conversation_.reasoning.summary;
+    if (own_ && !display.empty()) json_.Member("display", display);
     json_.End('}');
   }
 
-  void WarnOfOthers() {
-    if (conversation_.frequency_penalty) Warn("frequency_penalty");
-    if (conversation_.presence_penalty) Warn("presence_penalty");
-    if (conversation_.seed) Warn("seed");
-    if (conversation_.logprobs.value_or(false)) Warn("logprobs");
-    if (conversation_.top_logprobs) Warn("top_logprobs");
-    if (!conversation_.user.empty()) Warn("user");
-    if (!conversation_.metadata.empty()) Warn("metadata");
-    if (!conversation_.service_tier.empty() && conversation_.service_tier != "auto" &&
-        conversation_.service_tier != "default") {
-      Warn("service_tier");
+  void WriteWords() {
+    const Conversation& c = conversation_;
+    if (!c.metadata.empty()) {
+      JsonTree tree;
+      const bool fits = tree.Parse(c.metadata) && IsMetadata(tree.root());
+      if (!fits && !own_) {
+        Warn("metadata");
+      } else if (Takes("requestMetadata")) {
+        json_.Key("requestMetadata");
+        json_.Raw(c.metadata);
+      }
     }
-    if (!conversation_.verbosity.empty()) Warn("verbosity");
+    static constexpr std::array<std::string_view, 4> kTiers = {"priority", "default", "flex",
+                                                               "reserved"};
+    if (!c.service_tier.empty() && c.service_tier != "auto") {
+      if (!own_ && std::ranges::find(kTiers, c.service_tier) == kTiers.end()) {
+        Warn(fmt::format("service_tier {}", c.service_tier));
+      } else if (Takes("serviceTier")) {
+        json_.Key("serviceTier");
+        json_.Begin('{');
+        json_.Member("type", c.service_tier);
+        json_.End('}');
+      }
+    }
+    if (c.frequency_penalty) Warn("frequency_penalty");
+    if (c.presence_penalty) Warn("presence_penalty");
+    if (c.seed) Warn("seed");
+    if (c.logprobs.value_or(false)) Warn("logprobs");
+    if (c.top_logprobs.value_or(0) > 0) Warn("top_logprobs");
+    if (!c.user.empty()) Warn("user");
+    if (!c.verbosity.empty()) Warn("verbosity");
   }
 
-  const llm::Conversation& conversation_;
+  const Conversation& conversation_;
   const llm::Profile& profile_;
   const bool own_;
+  const bool anthropic_;
+  bool native_format_ = false;
   bool forced_tool_ = false;
+  bool adaptive_ = false;
+  std::int64_t budget_ = 0;
+  std::optional<std::int64_t> max_tokens_;
   JsonWriter json_;
-  std::vector<std::string> warnings_;
+  Warnings warnings_;
 };
 
 }  // namespace
 
-Result<WrittenRequest> WriteRequest(const llm::Conversation& conversation,
+Result<WrittenRequest> WriteRequest(const Conversation& conversation, std::string_view model,
                                     const llm::Profile& profile) {
-  return RequestWriter(conversation, profile).Write();
+  return RequestWriter(conversation, model, profile).Write();
 }
 
 }  // namespace triage::wire::bedrock

@@ -2,12 +2,57 @@
 
 #include <gtest/gtest.h>
 
+#include "net/sse.h"
+#include "wire/aws_event_stream.h"
 #include "wire/test_conversation.h"
 
 namespace triage::wire {
 namespace {
 
 constexpr int kRounds = 300;
+
+/// Reads a stream back that `codec` wrote, its bytes in pieces of `step`.
+Result<llm::Answer> ReadWrittenStream(const Codec& codec, std::string_view bytes,
+                                      std::size_t step = 7) {
+  const std::unique_ptr<StreamReader> reader = codec.NewStreamReader();
+  std::vector<llm::StreamEvent> events;
+  const bool aws = codec.framing() == Framing::kAwsEventStream;
+  net::SseFramer sse;
+  AwsEventStreamDecoder decoder;
+  for (std::size_t at = 0; at < bytes.size(); at += step) {
+    const std::string_view piece = bytes.substr(at, step);
+    if (aws) {
+      decoder.Feed(piece);
+      while (const auto message = decoder.Next()) {
+        Result<void> read = reader->OnEvent(message->type, message->payload, events);
+        if (!read) return std::move(read).error();
+      }
+    } else {
+      sse.Feed(piece);
+      while (const auto event = sse.Next()) {
+        if (!event->has_data) continue;
+        Result<void> read = reader->OnEvent(event->name, event->data, events);
+        if (!read) return std::move(read).error();
+      }
+    }
+  }
+  Result<void> ended = reader->OnEnd(events);
+  if (!ended) return std::move(ended).error();
+  llm::AnswerBuilder builder;
+  for (const llm::StreamEvent& event : events) builder.Add(event);
+  if (!builder.ended()) {
+    return Error{.code = ErrorCode::kInternal, .message = "no kEnd came"};
+  }
+  return builder.answer();
+}
+
+std::string WriteStream(const Codec& codec, const llm::Answer& answer,
+                        const AnswerContext& context) {
+  const std::unique_ptr<StreamWriter> writer = codec.NewStreamWriter(context);
+  std::string bytes;
+  for (const llm::StreamEvent& event : llm::EventsOf(answer)) writer->Write(event, bytes);
+  return bytes;
+}
 
 Expressible Chat() {
   return {.dialect = llm::Dialect::kOpenAiChat,
@@ -52,6 +97,21 @@ Expressible Gemini() {
           .top_k = true,
           .logprobs = true,
           .json_object = true};
+}
+
+Expressible Bedrock() {
+  return {.dialect = llm::Dialect::kBedrock,
+          .model_in_url = true,
+          .no_answer_ids = true,
+          .documents = true,
+          .document_texts = true,
+          .cache = true,
+          .signatures = true,
+          .thinking = true,
+          .failed_results = true,
+          .top_k = true,
+          .schema_names = true,
+          .metadata = true};
 }
 
 class EveryCodec : public ::testing::TestWithParam<Expressible> {
@@ -136,7 +196,8 @@ TEST_P(EveryCodec, EndsABrokenStreamWithAnErrorThatItsReaderReports) {
       << read.error().message;
 }
 
-INSTANTIATE_TEST_SUITE_P(Dialects, EveryCodec, ::testing::Values(Chat(), Anthropic(), Gemini()),
+INSTANTIATE_TEST_SUITE_P(Dialects, EveryCodec,
+                         ::testing::Values(Chat(), Anthropic(), Gemini(), Bedrock()),
                          [](const auto& info) {
                            return std::string(llm::Name(info.param.dialect));
                          });

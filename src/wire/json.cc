@@ -211,6 +211,18 @@ std::size_t Utf8SequenceLength(std::string_view text, std::size_t at) {
   return length;
 }
 
+std::size_t WholeCharacters(std::string_view text) {
+  const std::size_t from = text.size() < 3 ? 0 : text.size() - 3;
+  for (std::size_t at = text.size(); at-- > from;) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte < 0x80) break;
+    if (byte < 0xC0) continue;
+    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2;
+    return at + length > text.size() ? at : text.size();
+  }
+  return text.size();
+}
+
 std::string_view Utf8Prefix(std::string_view text, std::size_t max_bytes) {
   if (text.size() <= max_bytes) return text;
   std::size_t end = max_bytes;
