@@ -4,28 +4,27 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <map>
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+
+#include "base/text.h"
 
 namespace triage::providers {
 namespace {
 
-constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
+using Fields = std::vector<std::pair<std::string, std::string>>;
 
 std::string Hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
   text.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
+  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return text;
 }
 
-std::string Sha256(std::span<const std::string_view> pieces) {
+std::string Sha256Hex(std::span<const std::string_view> pieces) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   EVP_MD_CTX* context = EVP_MD_CTX_new();
@@ -33,7 +32,7 @@ std::string Sha256(std::span<const std::string_view> pieces) {
   for (const std::string_view piece : pieces) EVP_DigestUpdate(context, piece.data(), piece.size());
   EVP_DigestFinal_ex(context, digest.data(), &size);
   EVP_MD_CTX_free(context);
-  return {reinterpret_cast<const char*>(digest.data()), size};
+  return Hex({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 std::string Hmac(std::string_view key, std::string_view text) {
@@ -44,119 +43,179 @@ std::string Hmac(std::string_view key, std::string_view text) {
   return {reinterpret_cast<const char*>(digest.data()), size};
 }
 
-// RFC 3986; `/` stays.
-std::string EncodePath(std::string_view path) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
+// RFC 3986: all but the unreserved characters.
+std::string Encode(std::string_view text) {
   std::string out;
-  for (const char c : path) {
-    const auto byte = static_cast<unsigned char>(c);
+  for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~' || c == '/';
+                       c == '-' || c == '_' || c == '.' || c == '~';
     if (plain) {
       out += c;
     } else {
-      out += '%';
-      out += kDigits[byte >> 4];
-      out += kDigits[byte & 15];
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
     }
   }
-  return out.empty() ? "/" : out;
+  return out;
+}
+
+int DigitOf(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+std::string Decode(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool escape = text[at] == '%' && at + 2 < text.size() && DigitOf(text[at + 1]) >= 0 &&
+                        DigitOf(text[at + 2]) >= 0;
+    out +=
+        escape ? static_cast<char>(DigitOf(text[at + 1]) * 16 + DigitOf(text[at + 2])) : text[at];
+    if (escape) at += 2;
+  }
+  return out;
+}
+
+// Without empty segments, "." and ".." (RFC 3986 §5.2.4), and encoded once more: the path on the
+// wire is already.
+std::string CanonicalPath(std::string_view path) {
+  std::vector<std::string_view> segments;
+  const bool folder = path.ends_with('/') || path.ends_with("/.") || path.ends_with("/..");
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::string_view segment = path.substr(0, end);
+    if (segment == "..") {
+      if (!segments.empty()) segments.pop_back();
+    } else if (!segment.empty() && segment != ".") {
+      segments.push_back(segment);
+    }
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  std::string out;
+  for (const std::string_view segment : segments) out += '/' + Encode(segment);
+  if (out.empty() || folder) out += '/';
+  return out;
 }
 
 std::string CanonicalQuery(std::string_view query) {
-  std::vector<std::string> parameters;
+  Fields parameters;
   while (!query.empty()) {
     const std::size_t end = std::min(query.find('&'), query.size());
-    std::string parameter(query.substr(0, end));
-    if (parameter.find('=') == std::string::npos) parameter += '=';
-    parameters.push_back(std::move(parameter));
+    const std::string_view parameter = query.substr(0, end);
+    const std::size_t equals = std::min(parameter.find('='), parameter.size());
+    const std::string_view value = parameter.substr(std::min(equals + 1, parameter.size()));
+    if (!parameter.empty()) {
+      parameters.emplace_back(Encode(Decode(parameter.substr(0, equals))), Encode(Decode(value)));
+    }
     query.remove_prefix(std::min(end + 1, query.size()));
   }
   std::ranges::sort(parameters);
   std::string out;
-  for (const std::string& parameter : parameters) {
-    if (!out.empty()) out += '&';
-    out += parameter;
+  for (const auto& [name, value] : parameters) {
+    out += fmt::format("{}{}={}", out.empty() ? "" : "&", name, value);
   }
   return out;
+}
+
+// Without blanks at its ends, runs of blanks as one.
+std::string CanonicalValue(std::string_view value) {
+  std::string out;
+  for (const char c : Trim(value)) {
+    const bool blank = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    if (!blank) {
+      out += c;
+    } else if (!out.ends_with(' ')) {
+      out += ' ';
+    }
+  }
+  return out;
+}
+
+using Headers = std::map<std::string, std::string>;
+
+// In lower case and order; values of one name joined as they came.
+Headers CanonicalHeaders(std::span<const std::pair<std::string, std::string>> headers) {
+  Headers canonical;
+  for (const auto& [name, value] : headers) {
+    std::string& joined = canonical[ToLowerAscii(name)];
+    if (!joined.empty()) joined += ',';
+    joined += CanonicalValue(value);
+  }
+  return canonical;
+}
+
+std::string Names(const Headers& headers) {
+  std::string names;
+  for (const auto& [name, value] : headers) names += (names.empty() ? "" : ";") + name;
+  return names;
+}
+
+std::string CanonicalRequest(const AwsRequest& request, const Headers& headers) {
+  const std::size_t mark = std::min(request.target.find('?'), request.target.size());
+  const std::string_view query = request.target.substr(std::min(mark + 1, request.target.size()));
+  std::string out =
+      fmt::format("{}\n{}\n{}\n", request.method, CanonicalPath(request.target.substr(0, mark)),
+                  CanonicalQuery(query));
+  for (const auto& [name, value] : headers) out += fmt::format("{}:{}\n", name, value);
+  return out + fmt::format("\n{}\n{}", Names(headers), request.body_sha256);
 }
 
 // "20150830T123600Z"
 std::string Timestamp(WallTime now) {
   const std::time_t seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+      std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
   std::tm parts{};
   ::gmtime_r(&seconds, &parts);
-  std::array<char, 24> text{};
-  const std::size_t size = std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts);
-  return {text.data(), size};
-}
-
-std::string SignedHeaders(std::span<const std::pair<std::string, std::string>> headers) {
-  std::string names;
-  for (const auto& [name, value] : headers) {
-    if (!names.empty()) names += ';';
-    names += name;
-  }
-  return names;
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 }  // namespace
 
-std::string SigV4CanonicalRequest(std::string_view method, std::string_view target,
-                                  std::span<const std::pair<std::string, std::string>> headers,
-                                  std::string_view body_hash) {
-  const std::size_t mark = target.find('?');
-  const std::string_view query =
-      mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
-  std::string out(method);
-  out += '\n' + EncodePath(target.substr(0, mark)) + '\n' + CanonicalQuery(query) + '\n';
-  for (const auto& [name, value] : headers) out += name + ':' + value + '\n';
-  out += '\n' + SignedHeaders(headers) + '\n';
-  out += body_hash;
-  return out;
+std::string AwsCanonicalRequest(const AwsRequest& request) {
+  return CanonicalRequest(request, CanonicalHeaders(request.headers));
 }
 
-std::string SigV4StringToSign(std::string_view timestamp, std::string_view scope,
-                              std::string_view canonical_request) {
-  const std::array<std::string_view, 1> pieces{canonical_request};
-  std::string out(kAlgorithm);
-  out.append("\n").append(timestamp).append("\n").append(scope).append("\n");
-  return out + Hex(Sha256(pieces));
-}
+std::vector<std::pair<std::string, std::string>> SignForAws(const AwsRequest& request,
+                                                            const AwsCredentials& credentials,
+                                                            const AwsScope& scope, WallTime now) {
+  const std::string time = Timestamp(now);
+  const std::string date = time.substr(0, 8);
+  Fields fields = {{"X-Amz-Date", time}};
+  if (!credentials.session_token.empty()) {
+    fields.emplace_back("X-Amz-Security-Token", credentials.session_token);
+  }
+  Headers headers = CanonicalHeaders(request.headers);
+  for (const auto& [name, value] : fields) headers[ToLowerAscii(name)] = value;
 
-std::string SigV4Signature(std::string_view secret, std::string_view date, std::string_view region,
-                           std::string_view service, std::string_view string_to_sign) {
-  std::string key = Hmac("AWS4" + std::string(secret), date);
-  for (const std::string_view step : {region, service, std::string_view("aws4_request")})
+  const std::string path = fmt::format("{}/{}/{}/aws4_request", date, scope.region, scope.service);
+  const std::string canonical = CanonicalRequest(request, headers);
+  const std::array<std::string_view, 1> hashed{canonical};
+  const std::string text =
+      fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", time, path, Sha256Hex(hashed));
+  std::string key = "AWS4" + credentials.secret_access_key;
+  for (const std::string_view step :
+       {std::string_view(date), std::string_view(scope.region), std::string_view(scope.service),
+        std::string_view("aws4_request")}) {
     key = Hmac(key, step);
-  return Hex(Hmac(key, string_to_sign));
+  }
+  fields.emplace_back(
+      "Authorization",
+      fmt::format("AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={}, Signature={}",
+                  credentials.access_key_id, path, Names(headers), Hex(Hmac(key, text))));
+  return fields;
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> SigV4Signer::Sign(const Outgoing& request,
                                                                            WallTime now) const {
-  const std::string timestamp = Timestamp(now);
-  const std::string date = timestamp.substr(0, 8);
-  std::vector<std::pair<std::string, std::string>> headers = {
-      {"content-type", std::string(request.content_type)},
-      {"host", std::string(request.host)},
-      {"x-amz-date", timestamp}};
-  if (!credentials_.session_token.empty())
-    headers.emplace_back("x-amz-security-token", credentials_.session_token);
-  const std::string scope = date + '/' + region_ + '/' + service_ + "/aws4_request";
-  const std::string canonical =
-      SigV4CanonicalRequest(request.method, request.target, headers, Hex(Sha256(request.body)));
-  const std::string signature =
-      SigV4Signature(credentials_.secret_access_key, date, region_, service_,
-                     SigV4StringToSign(timestamp, scope, canonical));
-  std::vector<std::pair<std::string, std::string>> fields = {{"X-Amz-Date", timestamp}};
-  if (!credentials_.session_token.empty())
-    fields.emplace_back("X-Amz-Security-Token", credentials_.session_token);
-  fields.emplace_back("Authorization", std::string(kAlgorithm) +
-                                           " Credential=" + credentials_.access_key_id + '/' +
-                                           scope + ", SignedHeaders=" + SignedHeaders(headers) +
-                                           ", Signature=" + signature);
-  return fields;
+  Fields headers = {{"host", std::string(request.host)}};
+  if (!request.content_type.empty()) {
+    headers.emplace_back("content-type", std::string(request.content_type));
+  }
+  const std::string hash = Sha256Hex(request.body);
+  return SignForAws(
+      {.method = request.method, .target = request.target, .headers = headers, .body_sha256 = hash},
+      credentials_, scope_, now);
 }
 
 }  // namespace triage::providers
