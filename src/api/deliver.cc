@@ -44,7 +44,7 @@ Task<void> RelayWhole(pipeline::Exchange& exchange, net::ResponseWriter& writer,
     }
     body = gathered;
   }
-  if (observer != nullptr) observer->OnBytes(body);
+  if (observer != nullptr) co_await observer->OnBytes(body);
   DecisionHeaders headers(exchange, true);
   headers.Add("Content-Type", exchange.reply().content_type());
   exchange.DeliverStatus(exchange.reply().status());
@@ -74,7 +74,7 @@ Task<void> RelayStream(pipeline::Exchange& exchange, net::ResponseWriter& writer
   writer.KeepAlive(exchange.keep_alive(), wire::CodecOf(exchange.request().dialect).KeepAlive());
   exchange.DeliverStatus(exchange.reply().status());
   while (bytes && !bytes->empty()) {
-    if (observer != nullptr) observer->OnBytes(*bytes);
+    if (observer != nullptr) co_await observer->OnBytes(*bytes);
     const Result<void> written = co_await writer.Write(*bytes);
     if (!written) {
       exchange.Fail(written.error());

@@ -13,11 +13,11 @@ namespace triage::api {
 /// A body with the room behind it that the JSON parser wants to be allowed to read.
 std::string ParserBody(std::string_view body);
 
-/// Sees the bytes of an answer on their way to the client.
+/// Sees the bytes of an answer before they go to the client.
 class AnswerObserver {
  public:
   virtual ~AnswerObserver() = default;
-  virtual void OnBytes(std::string_view bytes) = 0;
+  virtual Task<void> OnBytes(std::string_view bytes) = 0;
 };
 
 /// From a request that has been read into `exchange` (or not: `read` says why) to the last byte of

@@ -6,7 +6,13 @@
 #include "base/error.h"
 #include "base/task.h"
 
+namespace triage::jobs {
+class StoreThread;
+}
+
 namespace triage::api {
+
+class BackgroundResponses;
 
 /// What routes ask of the process around them; `app` fills it. Called on I/O threads.
 class Operations {
@@ -25,6 +31,10 @@ class Operations {
   };
 
   virtual Readiness Ready() = 0;
+
+  /// The store of responses; null when none are kept.
+  virtual jobs::StoreThread* Responses() = 0;
+  virtual BackgroundResponses& RunningResponses() = 0;
 };
 
 }  // namespace triage::api

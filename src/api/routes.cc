@@ -144,10 +144,19 @@ Task<void> Routes::Respond(const net::HttpRequest& request, net::ResponseWriter&
       co_await ServeCountTokens(worker_, request, writer);
       co_return;
     }
+    if (path == "/v1/responses") {
+      co_await responses_.Create(request, writer);
+      co_return;
+    }
     if (path == "/v1/embeddings") {
       co_await ServeEmbeddings(worker_, request, writer);
       co_return;
     }
+  }
+  constexpr std::string_view kResponses = "/v1/responses/";
+  if (listener_ == Listener::kHttp && path.starts_with(kResponses)) {
+    const bool served = co_await responses_.Serve(path.substr(kResponses.size()), request, writer);
+    if (served) co_return;
   }
   if (listener_ == Listener::kHttp && path.starts_with("/v1/models") && reading) {
     const Result<std::string> body =

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "api/operations.h"
+#include "api/responses.h"
 #include "net/server.h"
 #include "pipeline/worker.h"
 
@@ -17,10 +18,15 @@ enum class Listener : std::uint8_t {
 /// Finds the route of each request of one I/O thread. What it is given outlives it.
 class Routes final : public net::Handler {
  public:
-  Routes(pipeline::Worker& worker, Operations& operations, Listener listener)
-      : worker_(worker), operations_(operations), listener_(listener) {}
+  Routes(net::Loop& loop, pipeline::Worker& worker, Operations& operations, Listener listener)
+      : worker_(worker),
+        operations_(operations),
+        listener_(listener),
+        responses_(loop, worker, operations.Responses(), operations.RunningResponses()) {}
 
   Task<void> Handle(const net::HttpRequest& request, net::ResponseWriter& writer) override;
+
+  ResponsesApi& responses() { return responses_; }
 
  private:
   Task<void> Respond(const net::HttpRequest& request, net::ResponseWriter& writer);
@@ -28,6 +34,7 @@ class Routes final : public net::Handler {
   pipeline::Worker& worker_;
   Operations& operations_;
   Listener listener_;
+  ResponsesApi responses_;
 };
 
 }  // namespace triage::api

@@ -12,14 +12,15 @@ namespace {
 
 using config::Auth;
 
-Result<std::shared_ptr<const providers::Signer>> LoadOciSigner(const Auth& auth) {
+Result<Signing> LoadOciSigner(const Auth& auth) {
   const char* home = std::getenv("HOME");
   Result<providers::OciProfile> profile =
       providers::ReadOciProfile(auth.config_file, auth.profile, home == nullptr ? "/" : home);
   if (!profile) return std::move(profile).error();
   Result<std::shared_ptr<const providers::OciSigner>> signer = providers::OciSigner::Load(*profile);
   if (!signer) return std::move(signer).error();
-  return std::shared_ptr<const providers::Signer>(std::move(*signer));
+  std::string tenancy = (*signer)->tenancy();
+  return Signing{.signer = std::move(*signer), .tenancy = std::move(tenancy)};
 }
 
 }  // namespace
@@ -29,14 +30,14 @@ Result<Signers> LoadSigners(const config::Config& config) {
   for (const config::Provider& provider : config.providers) {
     const Auth& auth = provider.auth;
     if (auth.kind == Auth::Kind::kAwsSigV4) {
-      signers[provider.name] = std::make_shared<providers::SigV4Signer>(
+      signers[provider.name].signer = std::make_shared<providers::SigV4Signer>(
           providers::AwsCredentials{
               .access_key_id = std::string(auth.access_key_id.Reveal()),
               .secret_access_key = std::string(auth.secret_access_key.Reveal()),
               .session_token = std::string(auth.session_token.Reveal())},
           provider.region, auth.service);
     } else if (auth.kind == Auth::Kind::kOciSignature) {
-      Result<std::shared_ptr<const providers::Signer>> signer = LoadOciSigner(auth);
+      Result<Signing> signer = LoadOciSigner(auth);
       if (!signer) {
         Error error = std::move(signer).error();
         error.message = "provider " + provider.name + ": " + error.message;
@@ -67,8 +68,11 @@ std::unique_ptr<llm::Provider> MakeEndpoint(net::Client& client, const config::P
     options.headers.emplace_back(provider.auth.header, key);
   for (const config::ExtraHeader& header : provider.headers)
     options.headers.emplace_back(header.name, header.value.Reveal());
-  if (const auto signer = signers.find(provider.name); signer != signers.end())
-    options.signer = signer->second;
+  if (const auto signing = signers.find(provider.name); signing != signers.end()) {
+    options.signer = signing->second.signer;
+    if (options.profile.oci_compartment.empty())
+      options.profile.oci_compartment = signing->second.tenancy;
+  }
   return std::make_unique<providers::HttpProvider>(client, std::move(options));
 }
 

@@ -12,9 +12,14 @@
 
 namespace triage::app {
 
-/// What signs the calls to each provider that wants them signed, by the provider's name. Shared by
-/// all threads.
-using Signers = std::map<std::string, std::shared_ptr<const providers::Signer>>;
+/// What signs the calls to one provider, and what its keys say of it.
+struct Signing {
+  std::shared_ptr<const providers::Signer> signer;
+  std::string tenancy;  ///< OCI's: the compartment that is asked where none is configured
+};
+
+/// By the names of the providers that want their calls signed. Shared by all threads.
+using Signers = std::map<std::string, Signing>;
 
 /// Reads the keys that signatures need. Errors kIo and kInvalidRequest name the provider and the
 /// remedy.

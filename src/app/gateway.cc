@@ -11,11 +11,13 @@
 #include "app/io_thread.h"
 #include "app/snapshot.h"
 #include "base/bounded_queue.h"
+#include "jobs/open.h"
 #include "ledger/open.h"
 #include "ledger/writer.h"
 #include "net/tls.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
+#include "wire/responses.h"
 
 namespace triage::app {
 namespace {
@@ -42,6 +44,7 @@ const char* NeedsRestart(const config::Config& now, const config::Config& wanted
   if (now.listen.threads != wanted.listen.threads) return "listen.threads";
   if (now.listen.tls.has_value() != wanted.listen.tls.has_value()) return "listen.tls";
   if (now.ledger.path != wanted.ledger.path) return "ledger.path";
+  if (now.responses.path != wanted.responses.path) return "responses.path";
   return nullptr;
 }
 
@@ -76,6 +79,10 @@ class Gateway::State final : public api::Operations {
 
   Readiness Ready() override;
 
+  jobs::StoreThread* Responses() override { return responses_.get(); }
+
+  api::BackgroundResponses& RunningResponses() override { return running_responses_; }
+
   std::uint16_t port = 0;
   std::uint16_t admin_port = 0;
 
@@ -84,6 +91,7 @@ class Gateway::State final : public api::Operations {
  private:
   Result<std::string> ReloadNow();  // control thread only
   Result<void> OpenLedger();
+  Result<void> OpenResponses();
   Result<void> Listen();
   void AddReadings();
   void RunControl();
@@ -97,6 +105,8 @@ class Gateway::State final : public api::Operations {
   Resilience resilience_;  // control thread only, after Start
   std::unique_ptr<ledger::Store> store_;
   std::unique_ptr<ledger::Writer> writer_;
+  std::unique_ptr<jobs::StoreThread> responses_;
+  api::BackgroundResponses running_responses_;
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::thread control_;
   std::atomic<bool> draining_{false};
@@ -110,6 +120,8 @@ Result<void> Gateway::State::Start() {
   if (!signers) return signers.error();
   Result<void> ledger = OpenLedger();
   if (!ledger) return ledger;
+  Result<void> responses = OpenResponses();
+  if (!responses) return responses;
   const unsigned wanted = config_->listen.threads;
   const unsigned count = wanted > 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
   for (unsigned i = 0; i < count; ++i)
@@ -135,6 +147,33 @@ Result<void> Gateway::State::OpenLedger() {
     observe::Log(observe::Level::kError, "ledger cannot be written", error);
   };
   writer_ = std::make_unique<ledger::Writer>(*store_, std::move(options));
+  return {};
+}
+
+Result<void> Gateway::State::OpenResponses() {
+  const config::Responses& wanted = config_->responses;
+  if (wanted.path.empty()) return {};
+  Result<std::unique_ptr<jobs::ResponseStore>> store =
+      jobs::OpenResponseStore({.path = wanted.path.string(),
+                               .ttl = std::chrono::duration_cast<std::chrono::seconds>(wanted.ttl),
+                               .max_bytes = wanted.max_bytes},
+                              SystemClock());
+  if (!store) return std::move(store).error();
+  // What was being made when the process ended will not be.
+  const Result<std::vector<jobs::StoredResponse>> unfinished = (*store)->Unfinished();
+  if (!unfinished) return unfinished.error();
+  for (const jobs::StoredResponse& response : *unfinished) {
+    const Result<bool> failed =
+        (*store)->Advance({.id = response.id,
+                           .status = jobs::ResponseStatus::kFailed,
+                           .response = wire::WithStatus(response.response, "failed")});
+    if (!failed) return failed.error();
+  }
+  jobs::StoreThreadOptions options;
+  options.on_failure = [](const Error& error) {
+    observe::Log(observe::Level::kError, "stored responses cannot be expired", error);
+  };
+  responses_ = std::make_unique<jobs::StoreThread>(std::move(*store), std::move(options));
   return {};
 }
 

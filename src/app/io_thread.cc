@@ -54,14 +54,14 @@ IoThread::~IoThread() {
 
 Result<std::uint16_t> IoThread::ListenHttp(net::ServerOptions options,
                                            api::Operations& operations) {
-  http_routes_.emplace(worker_, operations, api::Listener::kHttp);
+  http_routes_.emplace(loop_, worker_, operations, api::Listener::kHttp);
   http_ = std::make_unique<net::Server>(loop_, std::move(options), *http_routes_);
   return http_->Listen();
 }
 
 Result<std::uint16_t> IoThread::ListenAdmin(net::ServerOptions options,
                                             api::Operations& operations) {
-  admin_routes_.emplace(worker_, operations, api::Listener::kAdmin);
+  admin_routes_.emplace(loop_, worker_, operations, api::Listener::kAdmin);
   admin_ = std::make_unique<net::Server>(loop_, std::move(options), *admin_routes_);
   return admin_->Listen();
 }
@@ -101,6 +101,10 @@ void IoThread::Stop() {
   // still stands.
   http_.reset();
   admin_.reset();
+  if (!http_routes_) return;
+  api::ResponsesApi& responses = http_routes_->responses();
+  responses.Stop();
+  loop_.RunUntil([&] { return responses.active() == 0; });
 }
 
 net::ServerStats IoThread::stats() const {

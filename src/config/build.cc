@@ -64,6 +64,11 @@ void BuildLedgerAndLog(BuildContext& context) {
                            .learning_max_bytes = store.Size("max_bytes"),
                            .learning_sample = store.Number("sample"),
                            .queue = static_cast<std::size_t>(ledger.Integer("queue"))};
+  DefaultedSection responses(root.Child("responses"), "responses");
+  context.config.responses = {
+      .path = {}, .ttl = responses.Duration("ttl"), .max_bytes = responses.Size("max_bytes")};
+  if (const auto path = responses.section().Text("path"))
+    context.config.responses.path = Resolve(*path, context.base_dir, context.env);
   DefaultedSection log(root.Child("log"), "log");
   context.config.log = {.level = log.Text("level"), .json = log.Text("format") == "json"};
 }

@@ -202,6 +202,13 @@ struct Ledger {
   std::size_t queue = 0;       ///< exchanges that may wait for the writer
 };
 
+/// Where responses are kept that clients want to read again or go on from. No path = nowhere.
+struct Responses {
+  std::filesystem::path path;
+  milliseconds ttl{0};
+  std::int64_t max_bytes = 0;
+};
+
 struct Log {
   std::string level;  ///< trace, debug, info, warn, error
   bool json = true;
@@ -222,6 +229,7 @@ struct Config {
   std::map<std::string, std::vector<std::string>> sensitivity;  ///< class → providers
   Verify verify;
   Ledger ledger;
+  Responses responses;
   Log log;
   std::string baseline;  ///< model that savings are measured against
 

@@ -402,6 +402,23 @@ constexpr auto kConfigKeys = std::to_array<Key>({
      .high = 1,
      .about = "Share of unlabelled exchanges that are kept."},
 
+    {.path = "responses",
+     .type = kMap,
+     .about = "Responses of /v1/responses that clients read again or go on from."},
+    {.path = "responses.path",
+     .type = kPath,
+     .about = "SQLite file that keeps them with their texts; without it nothing is kept, and "
+              "previous_response_id and background are refused."},
+    {.path = "responses.ttl",
+     .type = kDuration,
+     .fallback = "24h",
+     .low = 1,
+     .about = "How long each is kept."},
+    {.path = "responses.max_bytes",
+     .type = kSize,
+     .fallback = "1GiB",
+     .about = "Size; the oldest make room."},
+
     {.path = "log", .type = kMap, .about = "Logs on standard error."},
     {.path = "log.level",
      .type = kChoice,

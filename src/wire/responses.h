@@ -61,7 +61,7 @@ std::vector<std::string> OutputItemIds(std::string_view response);
 struct ItemPage {
   std::int64_t limit = 20;  ///< 1..100
   bool ascending = false;
-  std::string after;  ///< an item's id; empty = from the start
+  std::string after = {};  ///< an item's id; empty = from the start
 };
 
 /// Reads the query parameters limit, order and after; empty texts are absent ones. Error
@@ -85,6 +85,12 @@ std::string ResponseId(std::string_view exchange_id);
 
 /// `response` with `status`, all else kept: a response that was cancelled.
 std::string WithStatus(std::string_view response, std::string_view status);
+/// `response` with another id: one that was made in the background is called as it was announced.
+std::string WithId(std::string_view response, std::string_view id);
+
+/// The response object of a stream's event (`response.completed` and its like); empty when there is
+/// none.
+std::string ResponseOfEvent(std::string_view data);
 
 struct ResponseSummary {
   std::string id;

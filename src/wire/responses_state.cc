@@ -250,7 +250,9 @@ std::string ResponseWithoutAnswer(std::string_view status, const AnswerContext& 
   return json.Take();
 }
 
-std::string WithStatus(std::string_view response, std::string_view status) {
+namespace {
+
+std::string WithText(std::string_view response, std::string_view name, std::string_view text) {
   JsonTree tree;
   ParseStored(tree, response);
   JsonWriter json;
@@ -258,10 +260,26 @@ std::string WithStatus(std::string_view response, std::string_view status) {
   for (JsonValue member : tree.root()) {
     const std::string key = JsonString(member.key());
     json.Key(std::string_view(key).substr(1, key.size() - 2));
-    member.key() == "status" ? json.String(status) : json.Raw(member.raw());
+    member.key() == name ? json.String(text) : json.Raw(member.raw());
   }
   json.End('}');
   return json.Take();
+}
+
+}  // namespace
+
+std::string WithStatus(std::string_view response, std::string_view status) {
+  return WithText(response, "status", status);
+}
+
+std::string WithId(std::string_view response, std::string_view id) {
+  return WithText(response, "id", id);
+}
+
+std::string ResponseOfEvent(std::string_view data) {
+  JsonTree tree;
+  if (!tree.Parse(data, 256)) return {};
+  return std::string(tree.root()["response"].raw());
 }
 
 Result<ResponseSummary> SummaryOf(std::string_view response) {
