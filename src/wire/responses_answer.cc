@@ -44,7 +44,7 @@ Result<void> ReadOutputItem(JsonValue item, llm::Answer& answer) {
     answer.parts.emplace_back(*std::move(call));
   } else if (!type.empty()) {
     answer.parts.emplace_back(llm::OpaquePart{
-        .origin = kSelf, .type = std::string(type), .json = std::string(item.raw())});
+        .origin = kSelf, .type = OpaqueItemType(type), .json = std::string(item.raw())});
   } else {
     return Broken("an output item without a type");
   }

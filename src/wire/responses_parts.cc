@@ -12,6 +12,7 @@
 namespace triage::wire::responses {
 namespace {
 
+constexpr std::string_view kOddContent = "content part ";
 constexpr std::string_view kPdf = "application/pdf";
 
 struct DataUrl {
@@ -140,8 +141,19 @@ Error InvalidMember(JsonValue object, std::string_view member, std::string_view 
           .field = pointer};
 }
 
-bool IsContentType(std::string_view type) {
-  return type.starts_with("input_") || type.starts_with("output_");
+std::string OpaqueContentType(std::string_view type) {
+  if (IsContentType(type)) return std::string(type);
+  return fmt::format("{}{}", kOddContent, type);
+}
+
+std::string OpaqueItemType(std::string_view type) {
+  if (!IsContentType(type)) return std::string(type);
+  return fmt::format("item {}", type);
+}
+
+bool IsContentType(std::string_view opaque_type) {
+  return opaque_type.starts_with("input_") || opaque_type.starts_with("output_") ||
+         opaque_type.starts_with(kOddContent);
 }
 
 Result<llm::Part> ReadContent(JsonValue part) {
@@ -156,8 +168,8 @@ Result<llm::Part> ReadContent(JsonValue part) {
     if (!text) return std::move(text).error();
     return llm::Part(llm::RefusalPart{.text = *std::move(text)});
   }
-  return llm::Part(
-      llm::OpaquePart{.origin = kSelf, .type = *std::move(type), .json = std::string(part.raw())});
+  return llm::Part(llm::OpaquePart{
+      .origin = kSelf, .type = OpaqueContentType(*type), .json = std::string(part.raw())});
 }
 
 llm::Citation ReadAnnotation(JsonValue annotation) {

@@ -24,9 +24,13 @@ Error Invalid(JsonValue at, std::string_view remedy);
 /// The same for a member that is not there.
 Error InvalidMember(JsonValue object, std::string_view member, std::string_view remedy);
 
-/// Whether an opaque part of this type stands in a message's content rather than as an item of its
-/// own. The API names all its content types so.
-bool IsContentType(std::string_view type);
+/// What a part that only this dialect has is called: opaque parts of a message's content must be
+/// told from items of their own. The API's content types are named input_… and output_…; what
+/// breaks that rule gets "content part " or "item " in front.
+std::string OpaqueContentType(std::string_view type);
+std::string OpaqueItemType(std::string_view type);
+/// Whether an opaque part that is called so stands in a message's content.
+bool IsContentType(std::string_view opaque_type);
 
 /// A content part of a message or of a tool's output. Types that are not known become OpaquePart.
 Result<llm::Part> ReadContent(JsonValue part);

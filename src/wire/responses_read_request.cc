@@ -404,7 +404,7 @@ class RequestReader {
       return true;
     }
     llm::OpaquePart opaque{
-        .origin = kSelf, .type = std::string(word), .json = std::string(item.raw())};
+        .origin = kSelf, .type = OpaqueItemType(word), .json = std::string(item.raw())};
     if (ComesFromClient(word)) {
       Message message{.role = Role::kUser, .parts = {}};
       message.parts.emplace_back(std::move(opaque));

@@ -317,6 +317,17 @@ TEST(ResponsesRequest, WritesFieldNamesThatNeedEscapes) {
   EXPECT_THAT(Write(read).body, HasSubstr(R"("a\"b\\":1)"));
 }
 
+TEST(ResponsesRequest, KeepsContentAndItemsOfUnknownTypesApart) {
+  const std::string body =
+      R"({"model":"gpt-test","input":[{"role":"user","content":[{"type":"hologram","x":1}]},)"
+      R"({"type":"input_future","y":2}],"store":false})";
+  const Conversation read = Read(body);
+  EXPECT_EQ(Write(read).body, body);
+  llm::Conversation other = read;
+  std::get<llm::OpaquePart>(other.messages[0].parts[0]).origin = llm::Dialect::kGemini;
+  EXPECT_THAT(Write(other).warnings, ElementsAre("content part hologram"));
+}
+
 TEST(ResponsesRequest, CarriesAnotherProvidersReasoningBackToIt) {
   const Conversation read = Read(
       WithItem(R"({"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"hm"}],)"

@@ -78,7 +78,7 @@ class Reader : public StreamReader {
     for (const Handler& handler : Handlers()) {
       if (handler.type != type) continue;
       if (handler.handle == &Reader::OnTerminal) {
-        for (auto& [place, piece] : pieces_) Close(piece);
+        CloseAll();
       }
       if (!MustWait(type, event)) return (this->*handler.handle)(event);
       waiting_.emplace_back(data);
@@ -129,6 +129,8 @@ class Reader : public StreamReader {
     if (piece.part >= 0 && !piece.done) return;
     Start({});
     if (open_ != nullptr && open_ != &piece) Close(*open_);
+    // MustWait keeps others away from open calls; what gives itself out for a call ends them.
+    if (open_calls_ > 0 && piece.kind != PartKind::kToolCall) CloseAll();
     // Another piece has come in between and ended this one: it goes on as a part of its own.
     piece.done = false;
     piece.part = next_part_++;
@@ -149,6 +151,10 @@ class Reader : public StreamReader {
     out_->push_back({.kind = Kind::kPartEnd, .part = piece.part});
     if (open_ == &piece) open_ = nullptr;
     if (piece.kind == PartKind::kToolCall) --open_calls_;
+  }
+
+  void CloseAll() {
+    for (auto& [place, piece] : pieces_) Close(piece);
   }
 
   void Tell(Piece& piece, Kind kind, std::string_view text) {
@@ -203,8 +209,9 @@ class Reader : public StreamReader {
     Piece& piece = At(place, kind);
     if (piece.done) return;
     if (kind == PartKind::kOpaque) {
-      Open(piece,
-           {.text = std::string(part.raw()), .name = part["type"].string(), .origin = kSelf});
+      Open(piece, {.text = std::string(part.raw()),
+                   .name = OpaqueContentType(part["type"].text()),
+                   .origin = kSelf});
     } else {
       Open(piece, {});
       TellRest(piece, Kind::kText, part[kind == PartKind::kRefusal ? "refusal" : "text"].text());
@@ -378,7 +385,7 @@ class Reader : public StreamReader {
     if (type.empty()) return {};
     Piece& piece = At({index, kWholeItem}, PartKind::kOpaque);
     if (piece.part >= 0) return {};
-    Open(piece, {.text = std::string(item.raw()), .name = std::string(type), .origin = kSelf});
+    Open(piece, {.text = std::string(item.raw()), .name = OpaqueItemType(type), .origin = kSelf});
     Close(piece);
     return {};
   }
