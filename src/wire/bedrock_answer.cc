@@ -24,7 +24,9 @@ Result<llm::Answer> ReadAnswer(std::string_view body) {
   const JsonValue content = root.At({"output", "message", "content"});
   if (!content.is_array()) {
     if (!root["message"].is_string()) return Broken("no output");
-    return ReadFailure(root["__type"].text(), root);
+    Error failure = ReadFailure(root["__type"].text(), root);
+    failure.code = ErrorCode::kUpstream;  // whatever it says: its status was 2xx
+    return failure;
   }
   llm::Answer answer;
   bool answered_by_tool = false;

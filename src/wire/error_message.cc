@@ -34,6 +34,7 @@ std::optional<std::string> MessageIn(const json& answer) {
     if (error->is_object()) return TextAt(*error, "message");
   }
   if (auto message = TextAt(answer, "message")) return message;
+  if (auto message = TextAt(answer, "Message")) return message;  // AWS, before a service is reached
   return TextAt(answer, "detail");  // FastAPI's shape, as vLLM and others give it
 }
 

@@ -123,7 +123,11 @@ Result<llm::Answer> ReadAnswer(std::string_view body) {
   const Result<void> parsed = tree.Parse(body);
   if (!parsed) return Broken(parsed.error().message);
   const JsonValue root = tree.root();
-  if (const JsonValue error = ErrorIn(root); error.is_object()) return ReadFailure(error);
+  if (const JsonValue error = ErrorIn(root); error.is_object()) {
+    Error failure = ReadFailure(error);
+    failure.code = ErrorCode::kUpstream;  // whatever it says: its status was 2xx
+    return failure;
+  }
   if (!root.is_object()) return Broken("not a JSON object");
   llm::Answer answer;
   answer.id = root["responseId"].string();
