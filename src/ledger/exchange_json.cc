@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "ledger/decision_json.h"
 #include "base/json_writer.h"
+#include "ledger/decision_json.h"
 
 namespace triage::ledger {
 namespace {

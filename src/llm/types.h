@@ -113,8 +113,8 @@ struct Request {
   Operation operation = Operation::kGenerate;
   std::string id;            ///< of the exchange, for answers that have none of their own
   std::int64_t created = 0;  ///< Unix seconds, likewise
-  std::string body;   ///< the client's bytes, untouched
-  std::string model;  ///< as the client wrote it: auto, tier:NAME, PROVIDER/MODEL, an alias
+  std::string body;          ///< the client's bytes, untouched
+  std::string model;         ///< as the client wrote it: auto, tier:NAME, PROVIDER/MODEL, an alias
   bool stream = false;
   bool include_usage = false;          ///< the client asked for the usage chunk of a stream
   std::int64_t max_output_tokens = 0;  ///< 0 = not given
@@ -127,7 +127,7 @@ struct Request {
   // Where a same-dialect provider's bytes differ from the client's.
   ByteRange model_value;           ///< the JSON string with its quotes
   ByteRange stream_options_value;  ///< the JSON value
-  bool rewrite = false;  ///< its bytes are not fit for any provider as they are
+  bool rewrite = false;            ///< its bytes are not fit for any provider as they are
   std::uint32_t object_begin = 0;  ///< just behind the top-level '{'
 };
 

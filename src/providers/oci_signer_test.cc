@@ -224,14 +224,14 @@ TEST_F(OciFiles, AProfileTakesFromDefaultWhatItDoesNotSay) {
             "fingerprint=aa:bb\r\ntenancy=ocid1.tenancy\r\nregion=eu-frankfurt-1\r\n"
             "key_file=~/keys/oci.pem\r\n\r\n[STAGING]\r\n; another user\r\n"
             "user=ocid1.other\r\npass_phrase=open = sesame\r\nkey_file=k.pem\r\n");
-  auto profile = ReadOciProfile(file, "DEFAULT", "/home/me");
+  auto profile = ReadOciProfile(file, "DEFAULT", "/var/me");
   ASSERT_TRUE(profile.has_value()) << profile.error().message;
   EXPECT_EQ(profile->user, "ocid1.user");
   EXPECT_EQ(profile->tenancy, "ocid1.tenancy");
   EXPECT_EQ(profile->region, "eu-frankfurt-1");
-  EXPECT_EQ(profile->key_file, "/home/me/keys/oci.pem");
+  EXPECT_EQ(profile->key_file, "/var/me/keys/oci.pem");
   EXPECT_EQ(profile->pass_phrase, "");
-  profile = ReadOciProfile(file, "STAGING", "/home/me");
+  profile = ReadOciProfile(file, "STAGING", "/var/me");
   ASSERT_TRUE(profile.has_value()) << profile.error().message;
   EXPECT_EQ(profile->user, "ocid1.other");
   EXPECT_EQ(profile->fingerprint, "aa:bb");

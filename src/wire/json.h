@@ -30,8 +30,8 @@ std::size_t Utf8SequenceLength(std::string_view text, std::size_t at);
 /// At most `max_bytes` of `text`, cut between characters.
 std::string_view Utf8Prefix(std::string_view text, std::size_t max_bytes);
 
-/// Bytes of `text` without a character that is cut at its end: what can be written for now of a text
-/// that comes in pieces.
+/// Bytes of `text` without a character that is cut at its end: what can be written for now of a
+/// text that comes in pieces.
 std::size_t WholeCharacters(std::string_view text);
 
 /// Where the value of member `key` of the top-level object stands in `text`, which is known to be

@@ -70,9 +70,9 @@ void SpliceModel(const llm::Request& request, std::string_view provider_model, S
   AppendJsonString(out.model_, provider_model);
   out.count_ = 0;
   const std::string_view body = request.body;
-  for (const std::string_view part : {body.substr(0, request.model_value.begin),
-                                      std::string_view(out.model_),
-                                      body.substr(request.model_value.end)}) {
+  for (const std::string_view part :
+       {body.substr(0, request.model_value.begin), std::string_view(out.model_),
+        body.substr(request.model_value.end)}) {
     if (!part.empty()) out.parts_[out.count_++] = part;
   }
 }

@@ -9,11 +9,8 @@
 #include "base/random.h"
 #include "llm/answer.h"
 #include "llm/conversation.h"
-#include "net/sse.h"
-#include "wire/aws_event_stream.h"
-#include "wire/codec.h"
 
-// Random values for the tests of codecs, and what reads a stream back.
+// Random values for the tests of codecs.
 
 namespace triage::wire {
 
@@ -235,48 +232,5 @@ class Invention {
   Expressible can_;
   int calls_ = 0;
 };
-
-/// Reads a stream back that `codec` wrote, its bytes in pieces of `step`.
-inline Result<llm::Answer> ReadWrittenStream(const Codec& codec, std::string_view bytes,
-                                             std::size_t step = 7) {
-  const std::unique_ptr<StreamReader> reader = codec.NewStreamReader();
-  std::vector<llm::StreamEvent> events;
-  const bool aws = codec.framing() == Framing::kAwsEventStream;
-  net::SseFramer sse;
-  AwsEventStreamDecoder decoder;
-  for (std::size_t at = 0; at < bytes.size(); at += step) {
-    const std::string_view piece = bytes.substr(at, step);
-    if (aws) {
-      decoder.Feed(piece);
-      while (const auto message = decoder.Next()) {
-        Result<void> read = reader->OnEvent(message->type, message->payload, events);
-        if (!read) return std::move(read).error();
-      }
-    } else {
-      sse.Feed(piece);
-      while (const auto event = sse.Next()) {
-        if (!event->has_data) continue;
-        Result<void> read = reader->OnEvent(event->name, event->data, events);
-        if (!read) return std::move(read).error();
-      }
-    }
-  }
-  Result<void> ended = reader->OnEnd(events);
-  if (!ended) return std::move(ended).error();
-  llm::AnswerBuilder builder;
-  for (const llm::StreamEvent& event : events) builder.Add(event);
-  if (!builder.ended()) {
-    return Error{.code = ErrorCode::kInternal, .message = "no kEnd came"};
-  }
-  return builder.answer();
-}
-
-inline std::string WriteStream(const Codec& codec, const llm::Answer& answer,
-                               const AnswerContext& context) {
-  const std::unique_ptr<StreamWriter> writer = codec.NewStreamWriter(context);
-  std::string bytes;
-  for (const llm::StreamEvent& event : llm::EventsOf(answer)) writer->Write(event, bytes);
-  return bytes;
-}
 
 }  // namespace triage::wire
