@@ -38,11 +38,11 @@ class StoreThreadTest : public testing::Test {
 };
 
 TEST_F(StoreThreadTest, ServesManyThreadsAtOnce) {
-  const auto thread = Start();
   constexpr int kThreads = 4;
   constexpr int kEach = 50;
   std::latch answered(kThreads * kEach);
   std::atomic<int> found{0};
+  const auto thread = Start();
   std::vector<std::thread> clients;
   for (int client = 0; client < kThreads; ++client) {
     clients.emplace_back([&, client] {
@@ -72,8 +72,8 @@ TEST_F(StoreThreadTest, RunsWhatIsQueuedBeforeItEnds) {
       }));
     }
   }
-  const auto thread = Start();
   std::promise<bool> there;
+  const auto thread = Start();
   EXPECT_TRUE(thread->Post([&](ResponseStore& store) {
     there.set_value(store.Find("resp_19", "alice").value().has_value());
   }));
@@ -81,9 +81,9 @@ TEST_F(StoreThreadTest, RunsWhatIsQueuedBeforeItEnds) {
 }
 
 TEST_F(StoreThreadTest, RefusesInsteadOfWaitingWhenTooMuchIsQueued) {
-  const auto thread = Start({.queue_jobs = 2, .queue_bytes = 100});
   std::promise<void> started;
   std::promise<void> go;
+  const auto thread = Start({.queue_jobs = 2, .queue_bytes = 100});
   EXPECT_TRUE(thread->Post(
       [&](ResponseStore&) {
         started.set_value();
@@ -101,8 +101,8 @@ TEST_F(StoreThreadTest, RefusesInsteadOfWaitingWhenTooMuchIsQueued) {
 }
 
 TEST_F(StoreThreadTest, TakesOneJobOfAnySizeWhenNothingWaits) {
-  const auto thread = Start({.queue_bytes = 100});
   std::promise<void> ran;
+  const auto thread = Start({.queue_bytes = 100});
   EXPECT_TRUE(thread->Post([&](ResponseStore&) { ran.set_value(); }, 1000));
   ran.get_future().wait();
 }
@@ -114,8 +114,8 @@ TEST_F(StoreThreadTest, RemovesWhatIsPastItsTime) {
     old.created -= std::chrono::hours(25);
     EXPECT_TRUE(thread->Post([old](ResponseStore& store) { ASSERT_TRUE(store.Put(old)); }));
   }
-  const auto thread = Start();
   std::promise<void> ran;  // behind the first expiry
+  const auto thread = Start();
   EXPECT_TRUE(thread->Post([&](ResponseStore&) { ran.set_value(); }));
   ran.get_future().wait();
   EXPECT_EQ(thread->stats().expired, 1U);
