@@ -1,5 +1,6 @@
 #include "base/json_writer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <iterator>
@@ -47,10 +48,17 @@ void JsonWriter::End(char bracket) {
 }
 
 void JsonWriter::Key(std::string_view key) {
-  Separate();
-  text_ += '"';
-  text_ += key;
-  text_ += "\":";
+  const bool plain = std::all_of(
+      key.begin(), key.end(), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+  if (plain) {
+    Separate();
+    text_ += '"';
+    text_ += key;
+    text_ += '"';
+  } else {
+    String(key);
+  }
+  text_ += ':';
   comma_ = false;
 }
 

@@ -9,7 +9,7 @@
 namespace triage {
 
 /// Appends JSON to a string, without a tree in between: the writer thread renders every exchange.
-/// Commas are its work; that brackets match and keys need no escaping is the caller's.
+/// Commas and escapes are its work; that brackets match is the caller's.
 class JsonWriter {
  public:
   void Begin(char bracket);

@@ -82,9 +82,7 @@ void WriteBlock(JsonWriter& json, const llm::Part& part) {
     json.Member("id", SafeId(call->id));
     json.Member("name", call->name);
     json.Key("input");
-    JsonTree input;
-    const bool object = input.Parse(call->arguments, kMaxDepth) && input.root().is_object();
-    json.Raw(object ? std::string_view(call->arguments) : "{}");
+    json.Raw(ArgumentsObject(call->arguments));
     json.End('}');
   } else if (const auto* refusal = std::get_if<llm::RefusalPart>(&part)) {
     WriteBlock(json, llm::TextPart{.text = refusal->text});

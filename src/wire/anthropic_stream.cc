@@ -152,7 +152,7 @@ class Reader final : public StreamReader {
     Block& block = found->second;
     if (block.part < 0) {
       if (const llm::ByteRange input = FindMember(block.opaque, "input");
-          !block.partial.empty() && !input.empty()) {
+          !input.empty() && IsJsonObject(block.partial)) {
         block.opaque.replace(input.begin, input.end - input.begin, block.partial);
       }
       block.part = parts_++;

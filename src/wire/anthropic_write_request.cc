@@ -266,7 +266,7 @@ class RequestWriter {
       json_.Member("id", SafeId(call->id));
       json_.Member("name", call->name);
       json_.Key("input");
-      json_.Raw(call->arguments.empty() ? "{}" : std::string_view(call->arguments));
+      json_.Raw(ArgumentsObject(call->arguments));
       WriteCache(call->cache);
       json_.End('}');
     } else if (const auto* result = std::get_if<llm::ToolResultPart>(&part)) {

@@ -230,7 +230,7 @@ void WriteCall(JsonWriter& json, const llm::ToolCallPart& call) {
   json.Member("toolUseId", SafeId(call.id));
   json.Member("name", call.name);
   json.Key("input");
-  json.Raw(call.arguments.empty() ? "{}" : std::string_view(call.arguments));
+  json.Raw(ArgumentsObject(call.arguments));
   json.End('}');
   json.End('}');
 }

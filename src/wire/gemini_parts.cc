@@ -193,7 +193,7 @@ void WriteCall(JsonWriter& json, const llm::ToolCallPart& call, bool with_id) {
   if (with_id) json.Member("id", call.id);
   json.Member("name", call.name);
   json.Key("args");
-  json.Raw(call.arguments);
+  json.Raw(ArgumentsObject(call.arguments));
   json.End('}');
   if (!call.signature.empty()) json.Member("thoughtSignature", call.signature);
   json.End('}');

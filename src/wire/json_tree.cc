@@ -317,4 +317,14 @@ std::size_t JsonTree::OffsetOf(std::string_view part) const {
   return static_cast<std::size_t>(part.data() - text_.data());
 }
 
+bool IsJsonObject(std::string_view text) {
+  if (text == "{}") return true;
+  JsonTree tree;
+  return tree.Parse(text).has_value() && tree.root().is_object();
+}
+
+std::string_view ArgumentsObject(std::string_view arguments) {
+  return IsJsonObject(arguments) ? arguments : std::string_view("{}");
+}
+
 }  // namespace triage::wire

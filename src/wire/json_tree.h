@@ -128,4 +128,11 @@ class JsonTree {
   mutable std::list<std::string> decoded_;  // texts that had escapes
 };
 
+/// Whether `text` is one JSON object.
+bool IsJsonObject(std::string_view text);
+
+/// A call's arguments as the object that a dialect wants: they are the model's words and may be cut
+/// off, which becomes "{}".
+std::string_view ArgumentsObject(std::string_view arguments);
+
 }  // namespace triage::wire

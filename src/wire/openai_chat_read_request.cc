@@ -29,12 +29,6 @@ bool SplitDataUrl(std::string_view url, std::string& media_type, std::string& da
   return true;
 }
 
-bool IsJsonObject(std::string_view text) {
-  if (text == "{}") return true;
-  JsonTree tree;
-  return tree.Parse(text).has_value() && tree.root().is_object();
-}
-
 class RequestReader {
  public:
   explicit RequestReader(const ReadLimits& limits) : limits_(limits) {}

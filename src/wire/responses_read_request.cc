@@ -21,12 +21,6 @@ using llm::Role;
 constexpr std::string_view kClientItems[] = {"mcp_approval_response", "compaction_trigger",
                                              "additional_tools"};
 
-bool IsJsonObject(std::string_view text) {
-  if (text == "{}") return true;
-  JsonTree tree;
-  return tree.Parse(text).has_value() && tree.root().is_object();
-}
-
 bool ComesFromClient(std::string_view type) {
   return type.ends_with("_output") ||
          std::ranges::find(kClientItems, type) != std::end(kClientItems);
