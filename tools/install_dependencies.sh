@@ -9,8 +9,10 @@ packages=(
   libboost1.81-dev libssl-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev
   libsqlite3-dev nlohmann-json3-dev libxxhash-dev zlib1g-dev libzstd-dev libgtest-dev libgmock-dev
   # tests and scripts
-  sqlite3 python3 python3-venv curl ca-certificates git
+  sqlite3 python3 python3-venv openssl curl ca-certificates git
 )
+# Node for its client SDKs, whose npm is a package of its own only where both are Debian's.
+command -v node >/dev/null && command -v npm >/dev/null || packages+=(nodejs npm)
 
 missing=()
 installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "${packages[@]}" 2>/dev/null || true)
