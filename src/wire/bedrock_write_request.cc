@@ -85,7 +85,7 @@ class RequestWriter {
         Warn(field.name);
       } else if (!name.starts_with(kInferencePrefix) && !name.starts_with(kAdditionalPrefix) &&
                  Takes(name)) {
-        Key(name);
+        json_.Key(name);
         json_.Raw(field.json);
       }
     }
@@ -107,11 +107,6 @@ class RequestWriter {
     if (Accepted(field)) return true;
     Warn(std::string(field));
     return false;
-  }
-
-  void Key(std::string_view name) {
-    const std::string quoted = JsonString(name);  // a client may call it anything
-    json_.Key(std::string_view(quoted).substr(1, quoted.size() - 2));
   }
 
   // What depends on each other is settled before anything is written: the answer's form, thinking
@@ -202,8 +197,7 @@ class RequestWriter {
     for (const llm::ExtraField& field : c.extra) {
       const std::string_view name = field.name;
       if (!own_ || !name.starts_with(kInferencePrefix)) continue;
-      const std::string quoted = JsonString(name.substr(kInferencePrefix.size()));
-      config.Key(std::string_view(quoted).substr(1, quoted.size() - 2));
+      config.Key(name.substr(kInferencePrefix.size()));
       config.Raw(field.json);
     }
     config.End('}');
@@ -351,7 +345,7 @@ class RequestWriter {
       if (Thinks() || off) WriteThinking(off);
       if (top_k) json_.Member("top_k", *top_k);
       for (const llm::ExtraField* field : fields) {
-        Key(std::string_view(field->name).substr(kAdditionalPrefix.size()));
+        json_.Key(std::string_view(field->name).substr(kAdditionalPrefix.size()));
         json_.Raw(field->json);
       }
       json_.End('}');

@@ -22,11 +22,6 @@ class Converter {
   }
 
  private:
-  void Key(std::string_view name) {
-    const std::string quoted = JsonString(name);
-    json_.Key(std::string_view(quoted).substr(1, quoted.size() - 2));
-  }
-
   void Write(JsonValue schema) {
     if (!schema.is_object()) return json_.Raw(schema.raw());
     const bool nullable = schema["nullable"].boolean().value_or(false);
@@ -34,7 +29,7 @@ class Converter {
     for (const JsonValue member : schema) {
       const std::string name = CamelCase(member.key());
       if (name == "nullable") continue;
-      Key(name);
+      json_.Key(name);
       WriteMember(name, member, nullable);
     }
     json_.End('}');
@@ -52,7 +47,7 @@ class Converter {
     } else if (name == "properties" && member.is_object()) {
       json_.Begin('{');
       for (const JsonValue property : member) {
-        Key(property.key());
+        json_.Key(property.key());
         Write(property);
       }
       json_.End('}');

@@ -73,11 +73,6 @@ class RequestWriter {
     return false;
   }
 
-  static void Key(JsonWriter& json, std::string_view name) {
-    const std::string quoted = JsonString(name);  // a client may call it anything
-    json.Key(std::string_view(quoted).substr(1, quoted.size() - 2));
-  }
-
   void WriteText(std::string_view text) {
     json_.Begin('{');
     json_.Member("text", text);
@@ -400,7 +395,7 @@ class RequestWriter {
       const std::string_view name = field.name;
       if (!own_ || !name.starts_with(kConfigPrefix)) continue;
       if (!Takes(name.substr(kConfigPrefix.size()))) continue;
-      Key(config_, name.substr(kConfigPrefix.size()));
+      config_.Key(name.substr(kConfigPrefix.size()));
       config_.Raw(field.json);
     }
     config_.End('}');
@@ -506,7 +501,7 @@ class RequestWriter {
       if (!own_) {
         Warn(field.name);
       } else if (!field.name.starts_with(kConfigPrefix) && Takes(field.name)) {
-        Key(json_, field.name);
+        json_.Key(field.name);
         json_.Raw(field.json);
       }
     }

@@ -388,8 +388,7 @@ void WriteLogprobs(JsonWriter& json, std::span<const llm::TokenLogprob> logprobs
     std::set<std::string_view> seen;  // a map has each token once
     for (const llm::TokenLogprob& each : token.top) {
       if (!seen.insert(each.token).second) continue;
-      const std::string key = JsonString(each.token);
-      json.Key(std::string_view(key).substr(1, key.size() - 2));
+      json.Key(each.token);
       json.String(fmt::format("{}", each.logprob));
     }
     json.End('}');

@@ -366,8 +366,7 @@ class RequestWriter {
       if (conversation_.origin != kSelf) {
         Warn(field.name);
       } else if (Takes(field.name)) {
-        const std::string name = JsonString(field.name);  // a client may call it anything
-        json_.Key(std::string_view(name).substr(1, name.size() - 2));
+        json_.Key(field.name);
         json_.Raw(field.json);
       }
     }

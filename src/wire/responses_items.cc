@@ -39,8 +39,7 @@ std::string IdOf(JsonValue item, std::string_view response_id, std::size_t place
 }
 
 void WriteMember(JsonWriter& json, JsonValue member) {
-  const std::string key = JsonString(member.key());
-  json.Key(std::string_view(key).substr(1, key.size() - 2));
+  json.Key(member.key());
   json.Raw(member.raw());
 }
 

@@ -61,8 +61,7 @@ class ItemList {
     json_.Begin('{');
     for (JsonValue member : item) {
       if (member.key() == "id") continue;
-      const std::string key = JsonString(member.key());
-      json_.Key(std::string_view(key).substr(1, key.size() - 2));
+      json_.Key(member.key());
       json_.Raw(member.raw());
     }
     json_.End('}');
@@ -207,8 +206,7 @@ Result<std::string> StatelessBody(std::string_view body, const KeptResponse* pre
       tell_input();
       continue;
     }
-    const std::string quoted = JsonString(key);
-    out.Key(std::string_view(quoted).substr(1, quoted.size() - 2));
+    out.Key(key);
     out.Raw(member.raw());
   }
   if (!told_input && previous != nullptr) tell_input();
@@ -258,8 +256,7 @@ std::string WithText(std::string_view response, std::string_view name, std::stri
   JsonWriter json;
   json.Begin('{');
   for (JsonValue member : tree.root()) {
-    const std::string key = JsonString(member.key());
-    json.Key(std::string_view(key).substr(1, key.size() - 2));
+    json.Key(member.key());
     member.key() == name ? json.String(text) : json.Raw(member.raw());
   }
   json.End('}');
