@@ -13,6 +13,7 @@
 #include "simulate/schema_rules.h"
 #include "simulate/script.h"
 #include "simulate/signature.h"
+#include "wire/gemini.h"
 
 namespace triage::simulate {
 
@@ -218,6 +219,7 @@ Broken Signatures(const Conversation& conversation, Dialect dialect,
       }
       const auto* call = std::get_if<llm::ToolCallPart>(&parts[j]);
       if (dialect == Dialect::kGemini && call != nullptr && !call->signature.empty() &&
+          call->signature != wire::gemini::kSkipSignature &&
           call->signature != SignatureOf(dialect, call->name + call->arguments))
         return Refused("Corrupted thought signature.");
     }
