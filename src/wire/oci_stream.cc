@@ -214,19 +214,6 @@ class Reader final : public StreamReader {
   bool ended_ = false;
 };
 
-// Bytes of `text` that are no cut character at its end.
-std::size_t WholeCharacters(std::string_view text) {
-  const std::size_t from = text.size() < 3 ? 0 : text.size() - 3;
-  for (std::size_t at = text.size(); at-- > from;) {
-    const auto byte = static_cast<unsigned char>(text[at]);
-    if (byte < 0x80) break;
-    if (byte < 0xC0) continue;
-    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2;
-    return at + length > text.size() ? at : text.size();
-  }
-  return text.size();
-}
-
 class Writer final : public StreamWriter {
  public:
   void Write(const llm::StreamEvent& event, std::string& out) override {
