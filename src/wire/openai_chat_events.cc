@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -32,9 +31,10 @@ class Reader final : public StreamReader {
     if (!root["error"].null()) return ReadFailure(root["error"], 0);
     if (name == "error") return ReadFailure(root, 0);
     Start(root, out);
-    if (const auto usage = ReadUsage(root["usage"])) {
-      // Told on any chunk, behind the finish too: the last one counts.
-      out.push_back({.kind = Kind::kUsage, .usage = usage});
+    // Told on any chunk, behind the finish too: of each field the last one counts.
+    if (ReadUsage(root["usage"], usage_)) {
+      if (const auto usage = usage_.Disjoint())
+        out.push_back({.kind = Kind::kUsage, .usage = usage});
     }
     if (root["choices"].size() == 0) return {};
     return ReadChoice(*root["choices"].begin(), out);
@@ -48,14 +48,19 @@ class Reader final : public StreamReader {
       return Error{.code = ErrorCode::kUpstream,
                    .message = "The provider's stream ended before its first event."};
     }
-    CloseAll(out);
-    if (!finished_) out.push_back({.kind = Kind::kFinish, .finish = llm::FinishReason::kUnknown});
+    CloseOpen(out);
+    for (const Call& call : calls_) out.push_back({.kind = Kind::kPartEnd, .part = call.part});
+    if (finish_.finish == llm::FinishReason::kStop && !calls_.empty())
+      finish_.finish = llm::FinishReason::kToolCalls;
+    out.push_back(std::move(finish_));
     out.push_back({.kind = Kind::kEnd});
     return {};
   }
 
  private:
   struct Call {
+    std::int64_t index = 0;
+    std::string id;  // as the provider gave it
     int part = -1;
   };
 
@@ -98,19 +103,13 @@ class Reader final : public StreamReader {
     if (finish.text() == "error" || native.text() == "error")
       return Error{.code = ErrorCode::kUpstream,
                    .message = "The provider ended its answer with an error."};
-    if (finish.is_string()) Finish(finish, native, out);
+    if (finish.is_string()) {
+      // Told at the end only: some servers give a reason with every chunk.
+      finished_ = true;
+      finish_.finish = FinishOf(finish.text());
+      finish_.raw_finish = native.text().empty() ? finish.string() : native.string();
+    }
     return {};
-  }
-
-  void Finish(JsonValue finish, JsonValue native, std::vector<StreamEvent>& out) {
-    if (std::exchange(finished_, true)) return;
-    CloseAll(out);
-    StreamEvent event{.kind = Kind::kFinish,
-                      .finish = FinishOf(finish.text()),
-                      .raw_finish = native.text().empty() ? finish.string() : native.string()};
-    if (event.finish == llm::FinishReason::kStop && called_)
-      event.finish = llm::FinishReason::kToolCalls;
-    out.push_back(std::move(event));
   }
 
   // Makes a part of `kind` the open one.
@@ -127,14 +126,6 @@ class Reader final : public StreamReader {
     open_ = -1;
   }
 
-  // Calls may be told in turns, so that each is open up to the end.
-  void CloseAll(std::vector<StreamEvent>& out) {
-    CloseOpen(out);
-    for (const int part : call_order_) out.push_back({.kind = Kind::kPartEnd, .part = part});
-    call_order_.clear();
-    calls_.clear();
-  }
-
   void AddText(PartKind kind, std::string text, std::vector<StreamEvent>& out) {
     Open(kind, out);
     out.push_back({.kind = Kind::kText, .part = open_, .text = std::move(text), .origin = kSelf});
@@ -143,27 +134,22 @@ class Reader final : public StreamReader {
   void AddCall(JsonValue function, JsonValue call, std::vector<StreamEvent>& out) {
     CloseOpen(out);
     const std::string_view id = call["id"].text();
-    std::int64_t index = call["index"].integer().value_or(-1);
-    // Without an index, a new id or name is a new call and anything else goes on with the last.
-    if (index < 0) {
-      const bool fresh = !id.empty() || (!function["name"].text().empty() && !call.present());
-      index = fresh || last_index_ < 0 ? last_index_ + 1 : last_index_;
+    const std::string_view name = function["name"].text();
+    Call* known = KnownCall(call["index"].integer(), id, name);
+    if (known == nullptr) {
+      const auto number = static_cast<std::int64_t>(calls_.size());
+      calls_.push_back({.index = call["index"].integer().value_or(number),
+                        .id = std::string(id),
+                        .part = parts_++});
+      known = &calls_.back();
+      out.push_back({.kind = Kind::kPartStart,
+                     .part = known->part,
+                     .part_kind = PartKind::kToolCall,
+                     .id = id.empty() ? MadeUpCallId(calls_.size() - 1) : std::string(id),
+                     .name = std::string(name),
+                     .origin = kSelf});
     }
-    last_index_ = index;
-    auto [known, is_new] = calls_.try_emplace(index);
-    if (is_new) {
-      known->second.part = parts_++;
-      called_ = true;
-      call_order_.push_back(known->second.part);
-      out.push_back(
-          {.kind = Kind::kPartStart,
-           .part = known->second.part,
-           .part_kind = PartKind::kToolCall,
-           .id = id.empty() ? MadeUpCallId(static_cast<std::size_t>(index)) : std::string(id),
-           .name = function["name"].string(),
-           .origin = kSelf});
-    }
-    const int part = known->second.part;
+    const int part = known->part;
     const JsonValue arguments = function["arguments"];
     const std::string_view piece = arguments.is_object() ? arguments.raw() : arguments.text();
     if (!piece.empty())
@@ -175,17 +161,31 @@ class Reader final : public StreamReader {
     }
   }
 
+  // The call that a delta goes on with; null for a new one. Calls may be told in turns, so each is
+  // open up to the end. Servers leave out the index, or give each call the same one (Gemini's), or
+  // repeat the id in every delta.
+  Call* KnownCall(std::optional<std::int64_t> index, std::string_view id, std::string_view name) {
+    for (Call& call : calls_) {
+      if (!id.empty() && call.id == id) return &call;
+    }
+    for (auto call = calls_.rbegin(); call != calls_.rend(); ++call) {
+      if (index && call->index != *index) continue;
+      const bool another = !id.empty() && (!index || (!call->id.empty() && !name.empty()));
+      return another ? nullptr : &*call;
+    }
+    return nullptr;
+  }
+
   JsonTree tree_;
   bool started_ = false;
   bool finished_ = false;
   bool done_ = false;
-  bool called_ = false;
+  RawUsage usage_;
+  StreamEvent finish_{.kind = Kind::kFinish};
   int parts_ = 0;
   int open_ = -1;  // a text, thinking or refusal part
   PartKind open_kind_ = PartKind::kText;
-  std::map<std::int64_t, Call> calls_;  // by index
-  std::vector<int> call_order_;
-  std::int64_t last_index_ = -1;
+  std::vector<Call> calls_;
 };
 
 class Writer final : public StreamWriter {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json_writer.h"
+#include "wire/chat_answer.h"
 #include "wire/codec.h"
 #include "wire/json_tree.h"
 
@@ -25,9 +26,8 @@ std::string WriteAnswer(const llm::Answer& answer, const AnswerContext& context)
 std::unique_ptr<StreamReader> NewReader();
 std::unique_ptr<StreamWriter> NewWriter(AnswerContext context);
 
-/// Usage in disjoint classes; nothing when neither total is told. `earlier` is what chunks before
-/// have said: fields that are absent keep their values.
-std::optional<llm::Usage> ReadUsage(JsonValue usage);
+/// Adds what a `usage` object tells to `seen`, field by field; false when it is none.
+bool ReadUsage(JsonValue usage, RawUsage& seen);
 void WriteUsage(JsonWriter& json, const llm::Usage& usage);
 
 /// The neutral reason for a finish_reason. Words that are not known are kUnknown.

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include "wire/chat_answer.h"
 #include "wire/error_message.h"
 #include "wire/openai_chat_neutral.h"
 
@@ -88,18 +87,20 @@ void WriteFinish(JsonWriter& json, FinishReason finish, std::string_view raw) {
   json.Member("native_finish_reason", raw);
 }
 
-std::optional<llm::Usage> ReadUsage(JsonValue usage) {
-  if (!usage.is_object()) return std::nullopt;
-  const auto count = [](JsonValue value) -> std::optional<std::int64_t> {
+bool ReadUsage(JsonValue usage, RawUsage& seen) {
+  if (!usage.is_object()) return false;
+  // Counts that are not whole, not plausible or null are as if absent.
+  const auto take = [](JsonValue value, std::optional<std::int64_t>& place) {
+    constexpr std::int64_t kMost = 1'000'000'000'000;
     const auto number = value.integer();
-    return number && *number >= 0 ? number : std::nullopt;
+    if (number && *number >= 0 && *number <= kMost) place = number;
   };
-  const RawUsage raw{.prompt = count(usage["prompt_tokens"]),
-                     .completion = count(usage["completion_tokens"]),
-                     .total = count(usage["total_tokens"]),
-                     .cached = count(usage["prompt_tokens_details"]["cached_tokens"]),
-                     .reasoning = count(usage["completion_tokens_details"]["reasoning_tokens"])};
-  return raw.Disjoint();
+  take(usage["prompt_tokens"], seen.prompt);
+  take(usage["completion_tokens"], seen.completion);
+  take(usage["total_tokens"], seen.total);
+  take(usage["prompt_tokens_details"]["cached_tokens"], seen.cached);
+  take(usage["completion_tokens_details"]["reasoning_tokens"], seen.reasoning);
+  return true;
 }
 
 void WriteUsage(JsonWriter& json, const llm::Usage& usage) {

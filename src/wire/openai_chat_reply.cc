@@ -156,7 +156,8 @@ Result<llm::Answer> ReadAnswer(std::string_view body) {
   if (answer.finish == llm::FinishReason::kStop && HasCalls(answer))
     answer.finish = llm::FinishReason::kToolCalls;
   answer.logprobs = ReadLogprobs(choice["logprobs"]);
-  answer.usage = ReadUsage(root["usage"]);
+  RawUsage usage;
+  if (ReadUsage(root["usage"], usage)) answer.usage = usage.Disjoint();
   answer.service_tier = root["service_tier"].string();
   return answer;
 }

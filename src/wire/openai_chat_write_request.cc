@@ -46,7 +46,7 @@ class RequestWriter {
     WriteText("verbosity", conversation_.verbosity);
     if (conversation_.stream) {
       json_.Flag("stream", true);
-      if (profile_.stream_usage) {
+      if (profile_.stream_usage && Accepted("stream_options")) {
         json_.Key("stream_options");
         json_.Begin('{');
         json_.Flag("include_usage", true);
@@ -448,10 +448,10 @@ class RequestWriter {
 
   void WriteSampling() {
     if (conversation_.max_output_tokens) {
-      const std::string_view field = profile_.max_tokens_field.empty()
-                                         ? std::string_view("max_completion_tokens")
-                                         : std::string_view(profile_.max_tokens_field);
-      json_.Member(field, *conversation_.max_output_tokens);
+      std::string_view field = profile_.max_tokens_field;
+      if (field.empty())
+        field = Accepted("max_completion_tokens") ? "max_completion_tokens" : "max_tokens";
+      WriteInteger(field, conversation_.max_output_tokens);
     }
     std::optional<double> temperature = conversation_.temperature;
     if (temperature && *temperature > profile_.max_temperature) {
