@@ -156,9 +156,11 @@ void ReadUsage(JsonValue usage, std::optional<llm::Usage>& seen) {
   if (!usage.is_object()) return;
   llm::Usage read = seen.value_or(llm::Usage{});
   const auto take = [&](JsonValue value, std::int64_t& place) {
+    constexpr std::int64_t kMost = 1'000'000'000'000;  // more is not plausible
     const auto count = value.integer();
-    if (count && *count >= 0) place = *count;
-    return count.has_value();
+    const bool told = count && *count >= 0 && *count <= kMost;
+    if (told) place = *count;
+    return told;
   };
   take(usage["input_tokens"], read.fresh_input);
   take(usage["cache_read_input_tokens"], read.cache_read);

@@ -299,9 +299,18 @@ class RequestReader {
     } else {
       return FailMember(v, "content", "must be a string or an array of content blocks.");
     }
-    if (!results.parts.empty()) out_.messages.push_back(std::move(results));
+    if (!results.parts.empty()) AddResults(std::move(results));
     if (!message.parts.empty()) out_.messages.push_back(std::move(message));
     return true;
+  }
+
+  // All results that follow one assistant turn stand in one message, in however many they came.
+  void AddResults(Message results) {
+    if (out_.messages.empty() || out_.messages.back().role != Role::kTool) {
+      out_.messages.push_back(std::move(results));
+      return;
+    }
+    for (llm::Part& part : results.parts) out_.messages.back().parts.push_back(std::move(part));
   }
 
   static llm::TextPart ReadText(JsonValue block) {

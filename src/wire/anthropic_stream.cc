@@ -26,6 +26,13 @@ class Reader final : public StreamReader {
     const JsonValue root = tree_.root();
     const std::string_view type = root["type"].text();
     if (type == "error") return ReadFailure(root["error"]);
+    if (ended_) return {};
+    const bool content = type.starts_with("content_block_");
+    if (!started_ && (content || type == "message_delta" || type == "message_stop")) {
+      return Error{.code = ErrorCode::kUpstream,
+                   .message = "The provider's stream has no message_start."};
+    }
+    if (content && finished_) return {};
     if (type == "message_start") {
       Start(root["message"], out);
     } else if (type == "content_block_start") {
@@ -55,6 +62,7 @@ class Reader final : public StreamReader {
  private:
   struct Block {
     int part = -1;
+    bool is_call = false;
     bool is_answer_tool = false;
     bool said = false;    // arguments
     std::string opaque;   // the block of a type that has no neutral form, …
@@ -74,7 +82,11 @@ class Reader final : public StreamReader {
 
   void StartBlock(std::int64_t index, JsonValue content, std::vector<StreamEvent>& out) {
     const std::string_view type = content["type"].text();
+    const bool is_answer = type == "tool_use" && content["name"].text() == kAnswerTool;
+    const bool is_call = type == "tool_use" && !is_answer;
+    CloseBefore(index, is_call, out);
     Block& block = blocks_[index] = Block{};
+    block.is_call = is_call;
     StreamEvent start{.kind = Kind::kPartStart, .origin = kSelf};
     std::vector<StreamEvent> first;
     const auto add = [&](Kind kind, std::string_view text) {
@@ -92,7 +104,7 @@ class Reader final : public StreamReader {
       start.redacted = true;
       add(Kind::kSignature, content["data"].text());
     } else if (type == "tool_use") {
-      block.is_answer_tool = content["name"].text() == kAnswerTool;
+      block.is_answer_tool = is_answer;
       answered_by_tool_ = answered_by_tool_ || block.is_answer_tool;
       if (!block.is_answer_tool) {
         start.part_kind = PartKind::kToolCall;
@@ -115,6 +127,15 @@ class Reader final : public StreamReader {
       event.part = block.part;
       out.push_back(std::move(event));
     }
+  }
+
+  // Ends the blocks that cannot stay open beside a new one: only calls overlap.
+  void CloseBefore(std::int64_t index, bool is_call, std::vector<StreamEvent>& out) {
+    std::vector<std::int64_t> closing;
+    for (const auto& [number, block] : blocks_) {
+      if (number == index || !is_call || !block.is_call) closing.push_back(number);
+    }
+    for (const std::int64_t number : closing) StopBlock(number, out);
   }
 
   void Delta(std::int64_t index, JsonValue delta, std::vector<StreamEvent>& out) {

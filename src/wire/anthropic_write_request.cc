@@ -95,8 +95,10 @@ class RequestWriter {
     using Kind = llm::ResponseFormat::Kind;
     if (const auto& format = conversation_.response_format) {
       const bool schema = format->kind == Kind::kJsonSchema;
-      native_format_ = schema && profile_.structured_output && Accepted("output_config");
-      forced_tool_ = !native_format_ && format->kind != Kind::kText;
+      // Anthropic's own client knows its model, and reads no forced call as the answer.
+      native_format_ = schema && (own_ || profile_.structured_output) &&
+                       (own_ ? Takes("output_config") : Accepted("output_config"));
+      forced_tool_ = !own_ && !native_format_ && format->kind != Kind::kText;
     }
     const llm::Reasoning& reasoning = conversation_.reasoning;
     const bool off = reasoning.effort == "none" || reasoning.effort == "minimal";
@@ -414,7 +416,7 @@ class RequestWriter {
     json_.Key("input_schema");
     json_.Raw(tool.parameters.empty() ? kAnyObject : std::string_view(tool.parameters));
     if (tool.strict && (own_ || *tool.strict)) {
-      if (profile_.structured_output) {
+      if (own_ || profile_.structured_output) {
         json_.Flag("strict", *tool.strict);
       } else {
         Warn("strict tools");
