@@ -1,7 +1,7 @@
 """The official `openai` package: Chat Completions and Responses."""
 import contextlib
 
-import httpx
+import httpx2
 import openai
 
 import cases
@@ -156,13 +156,14 @@ class Responses(Client):
             return pieces, stream.get_final_response()
 
     def broken(self, model, text):
-        """The package hands on the failure as an event; that the connection breaks off then is httpx's error."""
+        """The package hands on the failure as an event; that the connection breaks off then is httpx2's error."""
         seen = []
-        with contextlib.suppress(httpx.RemoteProtocolError), self.create(model, text, stream=True) as stream:
-            seen += [event.type for event in stream]
+        with contextlib.suppress(httpx2.RemoteProtocolError), self.create(model, text, stream=True) as stream:
+            for event in stream:
+                seen.append(event.type)
         check('response.failed' in seen or 'error' in seen, seen)
         check('response.completed' not in seen, seen)
-        raises((openai.APIError, httpx.RemoteProtocolError), lambda: self.streamed(model, text))
+        raises((openai.APIError, httpx2.RemoteProtocolError), lambda: self.streamed(model, text))
 
     def malformed(self):
         return self.create('auto', [{'role': 'wizard', 'content': 'x'}])
