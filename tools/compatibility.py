@@ -44,9 +44,11 @@ def page(outcomes):
     versions = [f'- {line}' for line in layout.versions()]
     return '\n'.join([
         '# Which clients reach which providers', '',
-        'Made by `tools/compatibility.py --update` of a run of `./test`, which drives the gateway with these clients',
-        'in front of `triage simulate` in each provider\'s dialect. `n/e`: not expressible in the provider\'s dialect, so',
-        'the gateway says no before it calls it. Empty: nothing that the client has a call for.', '',
+        'Made by `tools/compatibility.py --update` of a run of `./test`, which drives the gateway with these clients in',
+        'front of `triage simulate` in each provider dialect. `n/e`: not expressible in the provider dialect, so the',
+        'gateway refuses it before it calls. Empty: nothing that the client has a call for. Images are sent as bytes;',
+        '"errors" are 400, 429 with Retry-After, 500, an error event in a stream and a stream that breaks off;',
+        '"disconnect" is a client that leaves in the middle of a stream and while it waits.', '',
         table(outcomes), '',
         *(['## Not expressible', *reasons, ''] if reasons else []),
         '## What was run', *versions, ''])

@@ -26,8 +26,8 @@ def png():
     def chunk(kind, data):
         return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
     header = struct.pack('>IIBBBBB', 1, 1, 8, 2, 0, 0, 0)
-    data = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', zlib.compress(b'\0\xff\0\0')) + chunk(b'IEND', b'')
-    return base64.b64encode(data).decode()
+    chunks = chunk(b'IHDR', header), chunk(b'IDAT', zlib.compress(b'\0\xff\0\0')), chunk(b'IEND', b'')
+    return base64.b64encode(b'\x89PNG\r\n\x1a\n' + b''.join(chunks)).decode()
 
 
 PNG = png()
