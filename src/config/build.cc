@@ -153,6 +153,7 @@ void Build(BuildContext& context) {
   BuildModels(context);
   BuildTiers(context);
   BuildRouting(context);
+  BuildResilience(context);
   BuildSensitivity(context);
   BuildPolicies(context);
   BuildVerify(context);

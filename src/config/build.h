@@ -41,6 +41,7 @@ void BuildProviders(BuildContext& context);
 void BuildModels(BuildContext& context);
 void BuildTiers(BuildContext& context);
 void BuildRouting(BuildContext& context);
+void BuildResilience(BuildContext& context);
 void BuildPolicies(BuildContext& context);
 
 std::vector<std::string> ProviderNames(const Config& config);

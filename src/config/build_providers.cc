@@ -135,7 +135,12 @@ class ProviderBuilder {
     Take(section, "region", provider_.region);
     Take(section, "resource", resource_);
     Take(section, "api_version", api_version_);
-    Take(section, "api_key", provider_.api_key);
+    if (auto key = section.Text("api_key")) provider_.api_keys = {Secret(*std::move(key))};
+    if (section.Get("api_keys") != nullptr) {
+      provider_.api_keys.clear();
+      for (std::string& key : section.Texts("api_keys"))
+        provider_.api_keys.emplace_back(std::move(key));
+    }
     Take(section, "accept_encoding", provider_.accept_encoding);
     Take(section, "compartment", provider_.profile.oci_compartment);
     LayAuth(section.Child("auth"));
@@ -266,11 +271,12 @@ class ProviderBuilder {
     const std::string path = path_ + ".auth";
     // Bedrock takes API keys, too.
     if (auth.kind == Auth::Kind::kAwsSigV4 && section.Get("kind") == nullptr &&
-        !provider_.api_key.empty() && auth.access_key_id.empty()) {
+        !provider_.api_keys.empty() && auth.access_key_id.empty()) {
       auth.kind = Auth::Kind::kBearer;
     }
     const Node* key = own_.Get("api_key");
     WarnOfPlainSecret(key, path_ + ".api_key");
+    CheckKeys(key);
     WarnOfPlainSecret(section.Get("secret_access_key"), path + ".secret_access_key");
     WarnOfPlainSecret(section.Get("session_token"), path + ".session_token");
     if (key != nullptr && context_.config.production && IsPlainAndRemote(provider_.base_url)) {
@@ -284,8 +290,9 @@ class ProviderBuilder {
         [[fallthrough]];
       case Auth::Kind::kBearer:
         // An endpoint of one's own may need no key; the kind's own public one does.
-        if (provider_.api_key.empty() && own_.Get("base_url") == nullptr &&
-            provider_.base_url.starts_with("https://") && entry_.value.Find("api_key") == nullptr) {
+        if (provider_.api_keys.empty() && own_.Get("base_url") == nullptr &&
+            provider_.base_url.starts_with("https://") && entry_.value.Find("api_key") == nullptr &&
+            entry_.value.Find("api_keys") == nullptr) {
           context_.problems.Warning(
               entry_.at, path_, "it has no api_key: its calls will be refused", "api_key: ${NAME}");
         }
@@ -298,6 +305,23 @@ class ProviderBuilder {
         if (provider_.region.empty()) Missing("region", "the region that is signed for");
         break;
       case Auth::Kind::kOciSignature: BuildOciFile(section, path); break;
+    }
+  }
+
+  void CheckKeys(const Node* key) {
+    const Node* keys = own_.Get("api_keys");
+    if (keys == nullptr) return;
+    const std::string path = path_ + ".api_keys";
+    for (const Node* one : Scalars(keys)) WarnOfPlainSecret(one, path);
+    const Auth::Kind kind = provider_.auth.kind;
+    if (key != nullptr) {
+      context_.problems.Error(keys->at, path, "keys are given in two ways",
+                              "one of api_key, api_keys");
+    } else if (kind != Auth::Kind::kBearer && kind != Auth::Kind::kHeader) {
+      context_.problems.Error(keys->at, path,
+                              fmt::format("auth.kind '{}' sends no key", Name(kind)));
+    } else if (keys->kind == Node::Kind::kList && keys->items.empty()) {
+      context_.problems.Error(keys->at, path, "there are no keys", "at least one key");
     }
   }
 

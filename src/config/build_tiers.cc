@@ -1,9 +1,12 @@
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "config/build.h"
 #include "config/scalars.h"
 #include "config/section.h"
@@ -36,49 +39,140 @@ void ReadTierNames(BuildContext& context, const Node& tiers) {
   }
 }
 
-// Models of one chain, checked; gives the continuation when the chain has one.
-Continuation ReadChain(BuildContext& context, const Node& chain, std::size_t index) {
-  Tier& tier = context.config.tiers[index];
-  std::string path = fmt::format("tiers[{}].chain", index);
-  bool is_list = chain.kind == Node::Kind::kList;
-  if (is_list && chain.items.empty()) {
-    context.problems.Error(chain.at, path, "the chain is empty", "at least one model");
-    return {};
-  }
-  Continuation continuation;
-  std::vector<const Node*> members = Scalars(&chain);
-  for (std::size_t i = 0; i < members.size(); ++i) {
-    const Node& member = *members[i];
-    std::string child = is_list ? fmt::format("{}[{}]", path, i) : path;
-    if (member.text.starts_with(kTierPrefix)) {
-      std::string name = member.text.substr(kTierPrefix.size());
-      int target = context.config.TierIndex(name);
-      if (i + 1 != members.size()) {
-        context.problems.Error(member.at, child, "a tier may only stand at the end of a chain",
-                               "a model");
-      } else if (target < 0) {
-        Node shown = member;
-        shown.text = name;
-        if (!member.from_env) shown.raw = name;
-        context.CheckReference(shown, child, "tier", TierNames(context.config));
-      } else {
-        continuation = {target, &member, child};
+// Reads one chain into its tier.
+class ChainReader {
+ public:
+  ChainReader(BuildContext& context, const Node& chain, std::size_t index)
+      : context_(context),
+        chain_(chain),
+        tier_(context.config.tiers[index]),
+        path_(fmt::format("tiers[{}].chain", index)) {}
+
+  /// Gives the continuation when the chain has one.
+  Continuation Read() {
+    if (chain_.kind == Node::Kind::kList && chain_.items.empty()) {
+      context_.problems.Error(chain_.at, path_, "the chain is empty", "at least one model");
+      return {};
+    }
+    if (chain_.is_scalar()) {
+      ReadMember(chain_, path_, true);
+      return continuation_;
+    }
+    for (std::size_t i = 0; i < chain_.items.size(); ++i) {
+      const Node& item = chain_.items[i];
+      const std::string child = fmt::format("{}[{}]", path_, i);
+      if (item.kind == Node::Kind::kMap) {
+        ReadGroup(item, child);
+      } else if (item.is_scalar()) {
+        ReadMember(item, child, i + 1 == chain_.items.size());
       }
-      continue;
     }
-    std::vector<std::string> names = ModelNames(context.config);
-    const Model* model = context.config.FindModel(member.text);
-    if (model == nullptr) {
-      context.CheckReference(member, child, "model", names);
-    } else if (std::ranges::find(tier.chain, model->name) != tier.chain.end()) {
-      context.problems.Error(member.at, child,
-                             fmt::format("model '{}' is in this chain twice", member.raw));
-    } else {
-      tier.chain.push_back(model->name);
+    return continuation_;
+  }
+
+ private:
+  void ReadMember(const Node& member, const std::string& path, bool last) {
+    if (member.text.starts_with(kTierPrefix)) {
+      ReadContinuation(member, path, last);
+    } else if (AddModel(member, path, 1)) {
+      ++position_;
     }
   }
-  return continuation;
-}
+
+  void ReadContinuation(const Node& member, const std::string& path, bool last) {
+    const std::string name = member.text.substr(kTierPrefix.size());
+    const int target = context_.config.TierIndex(name);
+    if (!last) {
+      context_.problems.Error(member.at, path, "a tier may only stand at the end of a chain",
+                              "a model");
+    } else if (target < 0) {
+      Node shown = member;
+      shown.text = name;
+      if (!member.from_env) shown.raw = name;
+      context_.CheckReference(shown, path, "tier", TierNames(context_.config));
+    } else {
+      continuation_ = {target, &member, path};
+    }
+  }
+
+  // Models that share one position.
+  void ReadGroup(const Node& group, const std::string& path) {
+    const Node* any = Section(&group).Get("any");
+    if (any == nullptr) return;  // has been reported
+    const std::vector<const Node*> members = Scalars(any);
+    if (any->kind == Node::Kind::kList && any->items.empty()) {
+      context_.problems.Error(any->at, path + ".any", "there are no models", "at least one model");
+      return;
+    }
+    const Node* given = Section(&group).Get("weights");
+    const std::vector<const Node*> weights = Scalars(given);
+    // Those that were reported count, too.
+    const auto count = [](const Node& list) {
+      return list.is_scalar() ? std::size_t{1} : list.items.size();
+    };
+    if (given != nullptr && count(*given) != count(*any)) {
+      context_.problems.Error(given->at, path + ".weights",
+                              fmt::format("{} weights for {} models", count(*given), count(*any)),
+                              "one for each of 'any'");
+      return;
+    }
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      const std::string child = fmt::format("{}.any[{}]", path, i);
+      if (members[i]->text.starts_with(kTierPrefix)) {
+        context_.problems.Error(members[i]->at, child,
+                                "a tier may only stand at the end of a chain", "a model");
+        continue;
+      }
+      AddModel(*members[i], child,
+               i < weights.size() ? ParseNumber(weights[i]->text).value_or(1) : 1);
+    }
+    ++position_;
+  }
+
+  bool AddModel(const Node& member, const std::string& path, double weight) {
+    const Model* model = context_.config.FindModel(member.text);
+    if (model == nullptr) {
+      context_.CheckReference(member, path, "model", ModelNames(context_.config));
+      return false;
+    }
+    if (std::ranges::find(tier_.chain, model->name) != tier_.chain.end()) {
+      context_.problems.Error(member.at, path,
+                              fmt::format("model '{}' is in this chain twice", member.raw));
+      return false;
+    }
+    WarnOfWeakFallback(member, path, *model);
+    tier_.chain.push_back(model->name);
+    tier_.places.push_back({.position = position_, .weight = weight});
+    return true;
+  }
+
+  // A fallback that can do less than the chain's first lets down the requests that need it.
+  void WarnOfWeakFallback(const Node& member, const std::string& path, const Model& model) const {
+    if (tier_.chain.empty()) return;
+    const Model& first = *context_.config.FindModel(tier_.chain.front());
+    const auto names = std::to_array<std::pair<bool Capabilities::*, std::string_view>>(
+        {{&Capabilities::tools, "tools"},
+         {&Capabilities::vision, "vision"},
+         {&Capabilities::json_schema, "json_schema"}});
+    std::vector<std::string> lacks;
+    for (const auto& [capability, name] : names) {
+      if (first.capabilities.*capability && !(model.capabilities.*capability))
+        lacks.emplace_back(name);
+    }
+    if (lacks.empty()) return;
+    context_.problems.Warning(
+        member.at, path,
+        fmt::format("it lacks {}, which '{}' has: requests that need it cannot fall back to it",
+                    Join(lacks), first.name));
+  }
+
+  BuildContext& context_;
+  const Node& chain_;
+  Tier& tier_;
+  const std::string path_;
+  int position_ = 0;
+  Continuation continuation_;
+};
 
 // Every tier has at most one continuation, so a walk from each finds all cycles; each is
 // reported once, at its first tier.
@@ -105,13 +199,17 @@ bool ReportCycles(const BuildContext& context, const std::vector<Continuation>& 
 }
 
 void AppendContinuations(Config& config, const std::vector<Continuation>& next) {
-  std::vector<std::vector<std::string>> own;
-  for (const Tier& tier : config.tiers) own.push_back(tier.chain);
+  const std::vector<Tier> own = config.tiers;
   for (std::size_t i = 0; i < next.size(); ++i) {
-    std::vector<std::string>& chain = config.tiers[i].chain;
+    Tier& tier = config.tiers[i];
     for (int at = next[i].target; at >= 0; at = next[static_cast<std::size_t>(at)].target) {
-      for (const std::string& model : own[static_cast<std::size_t>(at)]) {
-        if (std::ranges::find(chain, model) == chain.end()) chain.push_back(model);
+      const Tier& more = own[static_cast<std::size_t>(at)];
+      const int behind = tier.places.empty() ? 0 : tier.places.back().position + 1;
+      for (std::size_t k = 0; k < more.chain.size(); ++k) {
+        if (std::ranges::find(tier.chain, more.chain[k]) != tier.chain.end()) continue;
+        tier.chain.push_back(more.chain[k]);
+        tier.places.push_back(
+            {.position = behind + more.places[k].position, .weight = more.places[k].weight});
       }
     }
   }
@@ -159,7 +257,7 @@ void BuildTiers(BuildContext& context) {
   std::vector<Continuation> next(tiers->items.size());
   for (std::size_t i = 0; i < tiers->items.size(); ++i) {
     const Node* chain = Section(&tiers->items[i]).Get("chain");
-    if (chain != nullptr) next[i] = ReadChain(context, *chain, i);
+    if (chain != nullptr) next[i] = ChainReader(context, *chain, i).Read();
   }
   if (!ReportCycles(context, next)) AppendContinuations(context.config, next);
   // A misspelt member must not be reported a second time at the model that it meant.

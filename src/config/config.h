@@ -116,9 +116,9 @@ struct Provider {
   std::string name;
   std::string type;  ///< kind in the catalogue; empty = only the dialect is known
   llm::Dialect dialect = llm::Dialect::kOpenAiChat;
-  std::string base_url;  ///< http:// or https://, without a slash at the end
-  std::string region;    ///< of signatures; may be empty
-  Secret api_key;        ///< empty = none is sent
+  std::string base_url;          ///< http:// or https://, without a slash at the end
+  std::string region;            ///< of signatures; may be empty
+  std::vector<Secret> api_keys;  ///< they take turns; none = none is sent
   Auth auth;
   Paths paths;
   llm::Profile profile;
@@ -162,6 +162,14 @@ struct Tier {
   /// Models in the order in which they are tried. A `tier:NAME` at the end is already replaced by
   /// that tier's models.
   std::vector<std::string> chain;
+
+  /// Where in the chain a model stands: those of one position share its load by weight.
+  struct Place {
+    int position = 0;
+    double weight = 1;
+  };
+
+  std::vector<Place> places;  ///< one for each of `chain`
 };
 
 enum class Rule : std::uint8_t { kThresholds, kExpectedCost };
@@ -178,6 +186,39 @@ struct Routing {
   double band = 0;                    ///< half width, [0, 0.5)
   std::filesystem::path router;       ///< artifact; empty = none was found (a warning says so)
   std::optional<NanoDollars> stakes;  ///< cost of one unacceptable answer, for expected_cost
+};
+
+/// How failing, slow and limiting providers are borne; the table of the reference explains each.
+struct Resilience {
+  struct Breaker {
+    int min_volume = 0;
+    double failure_share = 0;
+    int consecutive = 0;
+    int quiet_consecutive = 0;
+    double slow_share = 0;
+    milliseconds open_for{0};
+    milliseconds open_most{0};
+    milliseconds ramp{0};
+  };
+
+  struct Retries {
+    int most = 0;
+    milliseconds backoff{0};
+    milliseconds longest{0};
+    milliseconds pacing{0};
+  };
+
+  struct Promotion {
+    double share = 0;
+    int always_per_minute = 0;
+    NanoDollars most_per_hour;  ///< zero = not bounded
+  };
+
+  Breaker breaker;
+  Retries retries;
+  Promotion promotion;
+  std::int64_t min_throughput = 0;  ///< bytes per second; zero = not watched
+  milliseconds min_throughput_over{0};
 };
 
 /// All fields that are given must match; a field matches any of its values.
@@ -225,6 +266,7 @@ struct Config {
   std::vector<Model> models;
   std::vector<Tier> tiers;  ///< cheapest first, never empty
   Routing routing;
+  Resilience resilience;
   std::vector<Policy> policies;
   std::map<std::string, std::vector<std::string>> sensitivity;  ///< class → providers
   Verify verify;

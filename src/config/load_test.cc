@@ -75,7 +75,7 @@ TEST(Load, ProvidersModelsAndTiersAreAsWritten) {
   ASSERT_TRUE(result.ok()) << AllProblems(result);
   const Config& config = *result.config;
   EXPECT_EQ(config.providers.at(0).base_url, "http://127.0.0.1:1/v1");
-  EXPECT_EQ(config.providers.at(0).api_key.Reveal(), "k");
+  EXPECT_EQ(config.providers.at(0).api_keys.at(0).Reveal(), "k");
   const Model* small = config.FindModel("p/small");
   ASSERT_NE(small, nullptr);
   EXPECT_EQ(small->name, "small");
@@ -95,6 +95,57 @@ TEST(Load, ProvidersModelsAndTiersAreAsWritten) {
   EXPECT_EQ(config.TierIndex("none"), -1);
   EXPECT_EQ(config.FindModel("none"), nullptr);
   EXPECT_EQ(config.FindProvider("none"), nullptr);
+}
+
+TEST(Load, ResilienceHasTheDefaultsOfTheDesign) {
+  LoadResult result = ParseText(Fine());
+  ASSERT_TRUE(result.ok()) << AllProblems(result);
+  const Resilience& resilience = result.config->resilience;
+  EXPECT_EQ(resilience.breaker.min_volume, 20);
+  EXPECT_EQ(resilience.breaker.failure_share, 0.5);
+  EXPECT_EQ(resilience.breaker.open_for, std::chrono::seconds(15));
+  EXPECT_EQ(resilience.breaker.open_most, std::chrono::minutes(5));
+  EXPECT_EQ(resilience.retries.most, 2);
+  EXPECT_EQ(resilience.retries.pacing, std::chrono::seconds(2));
+  EXPECT_EQ(resilience.promotion.share, 0.2);
+  EXPECT_EQ(resilience.promotion.most_per_hour, NanoDollars());
+  EXPECT_EQ(resilience.min_throughput, 0);
+}
+
+TEST(Load, ResilienceIsAsWritten) {
+  LoadResult result =
+      ParseText(Fine("resilience:\n"
+                     "  breaker: {consecutive: 7, open_for: 1s, open_most: 2s}\n"
+                     "  promotion: {share: 0.5, most_usd_per_hour: 1.5}\n"
+                     "  min_throughput: 20\n"));
+  ASSERT_TRUE(result.ok()) << AllProblems(result);
+  const Resilience& resilience = result.config->resilience;
+  EXPECT_EQ(resilience.breaker.consecutive, 7);
+  EXPECT_EQ(resilience.breaker.open_most, std::chrono::seconds(2));
+  EXPECT_EQ(resilience.promotion.most_per_hour, NanoDollars(1'500'000'000));
+  EXPECT_EQ(resilience.min_throughput, 20);
+}
+
+TEST(Load, APositionOfAChainIsSharedByWeight) {
+  LoadResult result = ParseText(
+      "providers: {p: {base_url: 'http://127.0.0.1:1', api_keys: [\"${KEY}\", \"${KEY}2\"]}}\n"
+      "models:\n"
+      "  a: {provider: p, model: one}\n"
+      "  b: {provider: p, model: two}\n"
+      "  c: {provider: p, model: three}\n"
+      "tiers:\n"
+      "  - {name: low, chain: [{any: [a, b], weights: [2, 1]}, 'tier:top']}\n"
+      "  - {name: top, chain: [{any: [b, c]}]}\n");
+  ASSERT_TRUE(result.ok()) << AllProblems(result);
+  const Tier& low = result.config->tiers[0];
+  EXPECT_EQ(low.chain, (std::vector<std::string>{"a", "b", "c"}));
+  ASSERT_EQ(low.places.size(), 3U);
+  EXPECT_EQ(low.places[0].position, low.places[1].position);
+  EXPECT_LT(low.places[1].position, low.places[2].position);
+  EXPECT_EQ(low.places[0].weight, 2);
+  EXPECT_EQ(low.places[2].weight, 1);
+  ASSERT_EQ(result.config->providers[0].api_keys.size(), 2U);
+  EXPECT_EQ(result.config->providers[0].api_keys[1].Reveal(), "k2");
 }
 
 TEST(Load, PricesOfTheFileAreExactAndWinOverTheCatalogue) {
@@ -148,7 +199,7 @@ TEST(Load, EnvironmentValuesCannotBecomeYaml) {
   EXPECT_EQ(AllProblems(result).find("production"), std::string::npos);
   result = ParseText(Fine(), {{"KEY", "a: b, [c] }${KEY}"}});
   ASSERT_TRUE(result.ok()) << AllProblems(result);
-  EXPECT_EQ(result.config->providers.at(0).api_key.Reveal(), "a: b, [c] }${KEY}");
+  EXPECT_EQ(result.config->providers.at(0).api_keys.at(0).Reveal(), "a: b, [c] }${KEY}");
 }
 
 TEST(Load, DefaultsStandForUnsetAndEmptyVariables) {

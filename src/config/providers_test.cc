@@ -101,7 +101,7 @@ TEST(Providers, AKnownNameNeedsNothingButItsKey) {
   EXPECT_EQ(groq.base_url, "https://api.groq.com/openai/v1");
   EXPECT_EQ(groq.dialect, llm::Dialect::kOpenAiChat);
   EXPECT_EQ(groq.auth.kind, Auth::Kind::kBearer);
-  EXPECT_EQ(groq.api_key.Reveal(), "k-123");
+  EXPECT_EQ(groq.api_keys.at(0).Reveal(), "k-123");
   EXPECT_EQ(groq.paths.generate, "/chat/completions");
   EXPECT_EQ(groq.profile.refuses,
             (std::vector<std::string>{"logprobs", "top_logprobs", "logit_bias"}));

@@ -16,7 +16,12 @@ namespace triage::config {
 namespace {
 
 bool IsListOfScalars(Type type) {
-  return type == Type::kTextList || type == Type::kChoiceList || type == Type::kNumberList;
+  return type == Type::kTextList || type == Type::kSecretList || type == Type::kChoiceList ||
+         type == Type::kNumberList;
+}
+
+bool IsSecret(Type type) {
+  return type == Type::kSecret || type == Type::kSecretList;
 }
 
 bool IsContainer(Type type) {
@@ -60,7 +65,9 @@ bool Fits(const Key& key, std::string_view text) {
     case Type::kMapList: return false;
     case Type::kText:
     case Type::kTextList:
+    case Type::kTextsAndMaps:
     case Type::kSecret:
+    case Type::kSecretList:
     case Type::kPath: return !text.empty() && !HasControl(text);
     case Type::kName: return IsName(text);
     case Type::kChoice:
@@ -175,6 +182,16 @@ class Checker {
       for (std::size_t i = 0; i < node.items.size(); ++i) {
         CheckScalar(node.items[i], key, fmt::format("{}[{}]", path, i));
       }
+    } else if (key.type == Type::kTextsAndMaps && node.kind == Node::Kind::kList) {
+      for (std::size_t i = 0; i < node.items.size(); ++i) {
+        Node& item = node.items[i];
+        const std::string child = fmt::format("{}[{}]", path, i);
+        if (item.kind == Node::Kind::kMap) {
+          CheckMap(item, std::string(key.path) + "[]", child);
+        } else {
+          CheckScalar(item, key, child);
+        }
+      }
     } else {
       CheckScalar(node, key, path);
     }
@@ -224,7 +241,7 @@ class Checker {
       node = Node(node.at);
       return;
     }
-    if (key.type != Type::kSecret && node.from_env) digest_ += path + "=" + node.text + "\n";
+    if (!IsSecret(key.type) && node.from_env) digest_ += path + "=" + node.text + "\n";
     if (Fits(key, node.text)) return;
     // The value itself is shown only when it stands in the file for all to read.
     std::string message = "the value is not valid";
@@ -233,7 +250,7 @@ class Checker {
       message = fmt::format("the value of '{}' is not valid", node.raw);
     } else if (key.type == Type::kUrl && node.text.find('@') != std::string::npos) {
       message = "a URL with credentials in it is not valid";
-    } else if (key.type != Type::kSecret) {
+    } else if (!IsSecret(key.type)) {
       message = fmt::format("'{}' is not valid", node.raw);
       nearest = NearestNames(node.raw, Choices(key), 1);
     }
@@ -266,7 +283,9 @@ std::string TypeName(const Key& key) {
     case Type::kDuration: return "duration";
     case Type::kPrice: return "price";
     case Type::kDate: return "date";
+    case Type::kTextsAndMaps: return "text or list";
     case Type::kTextList: return "text or list";
+    case Type::kSecretList: return "list of secret texts";
     case Type::kChoiceList: return "list of `" + Join(Choices(key), "`, `") + "`";
     case Type::kNumberList: return "list of numbers" + Range(key);
   }
@@ -309,7 +328,9 @@ std::string Expected(const Key& key) {
     case Type::kDuration: return "a duration such as 100ms, 60s, 5m";
     case Type::kPrice: return "USD such as 0.18, not negative, at most 9 decimals";
     case Type::kDate: return "a date such as 2024-07-23";
+    case Type::kTextsAndMaps: return "text or a list of texts and maps";
     case Type::kTextList: return "text or a list of texts";
+    case Type::kSecretList: return "a list of texts such as ${NAME}, without control characters";
     case Type::kChoiceList: return "one or a list of " + Join(Choices(key));
     case Type::kNumberList: return "a list of numbers" + Range(key);
   }

@@ -12,9 +12,10 @@
 namespace triage::config {
 
 enum class Type : std::uint8_t {
-  kMap,       ///< known keys, each with a line of its own in the table
-  kNamedMap,  ///< names chosen by the user; the table's path goes on with `.*`
-  kMapList,   ///< list of maps; the table's path goes on with `[]`
+  kMap,           ///< known keys, each with a line of its own in the table
+  kNamedMap,      ///< names chosen by the user; the table's path goes on with `.*`
+  kMapList,       ///< list of maps; the table's path goes on with `[]`
+  kTextsAndMaps,  ///< list of texts and maps; the maps' keys as of kMapList
   kText,
   kSecret,
   kName,
@@ -31,9 +32,14 @@ enum class Type : std::uint8_t {
   kDate,
   // Lists of scalars; one scalar stands for a list of one.
   kTextList,
+  kSecretList,
   kChoiceList,
   kNumberList,
 };
+
+inline constexpr std::string_view kCapabilityWords =
+    "tools|vision|json|json_schema|logprobs|choices|documents|embeddings";
+inline constexpr double kMostTokens = 100'000'000;
 
 /// One key that a file may have: the source of validation, of the reference and of defaults.
 struct Key {

@@ -11,11 +11,8 @@ namespace {
 
 using enum Type;
 
-constexpr std::string_view kCapabilities =
-    "tools|vision|json|json_schema|logprobs|choices|documents|embeddings";
 constexpr std::string_view kLimits =
     "tools|vision|json|json_schema|logprobs|choices|documents|embeddings|image_urls";
-constexpr double kMostTokens = 100'000'000;
 
 // The order is the order of the reference.
 constexpr auto kConfigKeys = std::to_array<Key>({
@@ -126,6 +123,10 @@ constexpr auto kConfigKeys = std::to_array<Key>({
     {.path = "providers.*.api_key",
      .type = kSecret,
      .about = "Sent as `auth.kind` says. Write `${NAME}`, not the key. Absent = none is sent."},
+    {.path = "providers.*.api_keys",
+     .type = kSecretList,
+     .about = "Several instead of one: they take turns, each with rate limits of its own; one that "
+              "is refused (401, 403) rests for five minutes."},
     {.path = "providers.*.auth", .type = kMap, .about = "How calls show who makes them."},
     {.path = "providers.*.auth.kind",
      .type = kChoice,
@@ -272,7 +273,7 @@ constexpr auto kConfigKeys = std::to_array<Key>({
      .about = "Most output tokens. Default: the catalogue's, else unknown."},
     {.path = "models.*.capabilities",
      .type = kChoiceList,
-     .choices = kCapabilities,
+     .choices = kCapabilityWords,
      .about = "What requests it may get, as far as its provider can pass them on. Default: the "
               "catalogue's, else plain text only."},
     {.path = "models.*.prices",
@@ -299,10 +300,20 @@ constexpr auto kConfigKeys = std::to_array<Key>({
     {.path = "tiers", .type = kMapList, .required = true, .about = "The ladder, cheapest first."},
     {.path = "tiers[].name", .type = kName, .required = true, .about = "Name of the tier."},
     {.path = "tiers[].chain",
-     .type = kTextList,
+     .type = kTextsAndMaps,
      .required = true,
      .about = "Models in the order in which they are tried; `tier:NAME` may stand last and goes on "
-              "with that tier's models."},
+              "with that tier's models. A map shares one position among several."},
+    {.path = "tiers[].chain[].any",
+     .type = kTextList,
+     .required = true,
+     .about = "Models that share the position's load: the less busy of two drawn by weight is "
+              "tried first, the others after it."},
+    {.path = "tiers[].chain[].weights",
+     .type = kNumberList,
+     .low = 0.01,
+     .high = 1000,
+     .about = "One for each of `any`. Default: equal ones."},
 
     {.path = "routing", .type = kMap, .about = "How a tier is chosen."},
     {.path = "routing.rule",
@@ -335,6 +346,100 @@ constexpr auto kConfigKeys = std::to_array<Key>({
     {.path = "routing.stakes",
      .type = kPrice,
      .about = "USD that one unacceptable answer costs, for `expected_cost`."},
+
+    {.path = "resilience",
+     .type = kMap,
+     .about = "How failing, slow and limiting providers are borne."},
+    {.path = "resilience.breaker",
+     .type = kMap,
+     .about = "When a model is no longer asked, for each credential."},
+    {.path = "resilience.breaker.min_volume",
+     .type = kInteger,
+     .fallback = "20",
+     .low = 1,
+     .high = 100'000,
+     .about = "Attempts in 10 s below which shares mean nothing."},
+    {.path = "resilience.breaker.failure_share",
+     .type = kNumber,
+     .fallback = "0.5",
+     .low = 0.01,
+     .high = 1,
+     .about = "Failures among the attempts of 10 s that open it."},
+    {.path = "resilience.breaker.consecutive",
+     .type = kInteger,
+     .fallback = "5",
+     .low = 1,
+     .high = 1000,
+     .about = "Failures in a row that open it."},
+    {.path = "resilience.breaker.quiet_consecutive",
+     .type = kInteger,
+     .fallback = "3",
+     .low = 1,
+     .high = 1000,
+     .about = "The same below `min_volume`."},
+    {.path = "resilience.breaker.slow_share",
+     .type = kNumber,
+     .fallback = "0.6",
+     .low = 0.01,
+     .high = 1,
+     .about = "Attempts of 60 s with a first token later than three times the usual p95 that open "
+              "it."},
+    {.path = "resilience.breaker.open_for",
+     .type = kDuration,
+     .fallback = "15s",
+     .about = "How long, the first time; doubles with each further time, ±20 %."},
+    {.path = "resilience.breaker.open_most",
+     .type = kDuration,
+     .fallback = "5m",
+     .about = "How long at most."},
+    {.path = "resilience.breaker.ramp",
+     .type = kDuration,
+     .fallback = "30s",
+     .about = "Over which traffic comes back: 10, 25, 50, 100 %."},
+    {.path = "resilience.retries",
+     .type = kMap,
+     .about = "Of a chain that has failed, before anything reached the client."},
+    {.path = "resilience.retries.most",
+     .type = kInteger,
+     .fallback = "2",
+     .high = 10,
+     .about = "Further rounds; at most a tenth of a provider's requests are retries."},
+    {.path = "resilience.retries.backoff",
+     .type = kDuration,
+     .fallback = "100ms",
+     .about = "Longest wait before the first, doubling; the wait is drawn from 0 to it."},
+    {.path = "resilience.retries.longest",
+     .type = kDuration,
+     .fallback = "2s",
+     .about = "Where the doubling ends."},
+    {.path = "resilience.retries.pacing",
+     .type = kDuration,
+     .fallback = "2s",
+     .about = "How long at most an exchange waits for a rate limit or a Retry-After."},
+    {.path = "resilience.promotion",
+     .type = kMap,
+     .about = "What a tier takes over from a lower one that is down."},
+    {.path = "resilience.promotion.share",
+     .type = kNumber,
+     .fallback = "0.2",
+     .high = 10,
+     .about = "At most this share of what it served itself in the last minute."},
+    {.path = "resilience.promotion.always_per_minute",
+     .type = kInteger,
+     .fallback = "10",
+     .high = 1'000'000,
+     .about = "These many a minute are let in whatever the share."},
+    {.path = "resilience.promotion.most_usd_per_hour",
+     .type = kPrice,
+     .about = "Bound on the expected cost of an hour's promotions. Default: none."},
+    {.path = "resilience.min_throughput",
+     .type = kSize,
+     .about = "Bytes per second below which an answer that has begun is broken off. Default: "
+              "none."},
+    {.path = "resilience.min_throughput_over",
+     .type = kDuration,
+     .fallback = "30s",
+     .about = "Waiting for the provider over which `min_throughput` is measured."},
 
     {.path = "policies",
      .type = kMapList,
@@ -436,80 +541,10 @@ constexpr auto kConfigKeys = std::to_array<Key>({
      .about = "Model that savings are measured against. Default: the first of the top tier."},
 });
 
-constexpr auto kCatalogueKeys = std::to_array<Key>({
-    {.path = "models", .type = kMapList, .required = true, .about = "Known model versions."},
-    {.path = "models[].names", .type = kTextList, .required = true, .about = "Pinned names."},
-    {.path = "models[].unpinned", .type = kTextList, .about = "Names that may change meaning."},
-    {.path = "models[].context",
-     .type = kInteger,
-     .low = 1,
-     .high = kMostTokens,
-     .about = "Context window in tokens."},
-    {.path = "models[].max_output",
-     .type = kInteger,
-     .low = 1,
-     .high = kMostTokens,
-     .about = "Most output tokens."},
-    {.path = "models[].capabilities",
-     .type = kChoiceList,
-     .choices = kCapabilities,
-     .about = "What it can do."},
-    {.path = "models[].as_of", .type = kDate, .required = true, .about = "Date of the prices."},
-    {.path = "models[].source", .type = kText, .required = true, .about = "Where they stand."},
-    {.path = "models[].note", .type = kText, .about = "What a reader should know."},
-    {.path = "models[].prices", .type = kMap, .required = true, .about = "USD per million tokens."},
-    {.path = "models[].prices.input", .type = kPrice, .required = true, .about = "Fresh input."},
-    {.path = "models[].prices.output", .type = kPrice, .required = true, .about = "Output."},
-    {.path = "models[].prices.cache_read", .type = kPrice, .about = "Cache read."},
-    {.path = "models[].prices.cache_write_5m", .type = kPrice, .about = "Cache write, 5 min."},
-    {.path = "models[].prices.cache_write_1h", .type = kPrice, .about = "Cache write, 1 h."},
-    {.path = "models[].prices.reasoning", .type = kPrice, .about = "Reasoning."},
-});
-
 }  // namespace
 
 std::span<const Key> ConfigSchema() {
   return kConfigKeys;
-}
-
-std::span<const Key> CatalogueSchema() {
-  return kCatalogueKeys;
-}
-
-// A kind and a dialect say what a provider of triage.yaml says, but no secrets; their URLs are
-// templates.
-std::span<const Key> ProviderCatalogueSchema() {
-  struct Table {
-    std::deque<std::string> paths;
-    std::vector<Key> keys;
-  };
-
-  static const Table table = [] {
-    constexpr std::string_view kPrefix = "providers.*.";
-    Table made;
-    for (const std::string_view section : {"dialects", "providers"}) {
-      made.keys.push_back({.path = section, .type = kNamedMap, .required = true, .about = "."});
-      for (const Key& key : kConfigKeys) {
-        if (!key.path.starts_with(kPrefix) || key.path.ends_with("api_key") ||
-            key.path.find("access_key") != std::string_view::npos) {
-          continue;
-        }
-        Key copy = key;
-        copy.path = made.paths.emplace_back(std::string(section) + ".*." +
-                                            std::string(key.path.substr(kPrefix.size())));
-        if (copy.type == kUrl) copy.type = kText;
-        made.keys.push_back(copy);
-      }
-      for (const auto& [name, type] : {std::pair{"source", kText}, std::pair{"as_of", kDate}}) {
-        made.keys.push_back({.path = made.paths.emplace_back(std::string(section) + ".*." + name),
-                             .type = type,
-                             .required = section == "providers",
-                             .about = "Where it stands, and as of when."});
-      }
-    }
-    return made;
-  }();
-  return table.keys;
 }
 
 }  // namespace triage::config
