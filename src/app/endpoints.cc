@@ -61,11 +61,12 @@ std::unique_ptr<llm::Provider> MakeEndpoint(net::Client& client, const config::P
                    .embed = provider.paths.embed,
                    .count_tokens = provider.paths.count_tokens};
   if (!provider.accept_encoding.empty()) options.accept_encoding = provider.accept_encoding;
-  const std::string key(provider.api_key.Reveal());
-  if (!key.empty() && provider.auth.kind == Auth::Kind::kBearer)
-    options.headers.emplace_back("Authorization", "Bearer " + key);
-  if (!key.empty() && provider.auth.kind == Auth::Kind::kHeader)
-    options.headers.emplace_back(provider.auth.header, key);
+  for (const config::Secret& key : provider.api_keys) {
+    if (provider.auth.kind == Auth::Kind::kBearer)
+      options.credentials.emplace_back("Authorization", "Bearer " + key.Reveal());
+    if (provider.auth.kind == Auth::Kind::kHeader)
+      options.credentials.emplace_back(provider.auth.header, key.Reveal());
+  }
   for (const config::ExtraHeader& header : provider.headers)
     options.headers.emplace_back(header.name, header.value.Reveal());
   if (const auto signing = signers.find(provider.name); signing != signers.end()) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "config/config.h"
 #include "dispatch/promotion.h"
 #include "dispatch/retry.h"
 #include "dispatch/target.h"
@@ -14,9 +15,10 @@ namespace triage::app {
 /// so that a reload forgets no open breaker. Used by whoever builds snapshots, one at a time.
 class Resilience {
  public:
-  /// `model` is the provider's own name of it.
+  /// `model` is the provider's own name of it. Other `options` or credentials begin anew.
   std::shared_ptr<dispatch::Target> TargetOf(const std::string& provider, const std::string& model,
-                                             std::size_t credentials);
+                                             std::size_t credentials,
+                                             dispatch::BreakerOptions options);
   std::shared_ptr<dispatch::RetryBudget> BudgetOf(const std::string& provider);
   std::shared_ptr<dispatch::Promotion> PromotionInto(const std::string& tier,
                                                      dispatch::PromotionOptions options);
@@ -26,5 +28,8 @@ class Resilience {
   std::map<std::string, std::shared_ptr<dispatch::RetryBudget>> budgets_;
   std::map<std::string, std::shared_ptr<dispatch::Promotion>> promotions_;
 };
+
+dispatch::BreakerOptions ToOptions(const config::Resilience::Breaker& breaker);
+dispatch::PromotionOptions ToOptions(const config::Resilience::Promotion& promotion);
 
 }  // namespace triage::app

@@ -166,7 +166,9 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
     view.limits = ToLimits(provider.timeouts);
     if (provider.on_disconnect == llm::OnDisconnect::kDrain) view.drain = provider.drain_limit;
     if (resilience != nullptr) {
-      view.target = resilience->TargetOf(model.provider, model.model, 1);
+      view.target = resilience->TargetOf(model.provider, model.model,
+                                         std::max<std::size_t>(provider.api_keys.size(), 1),
+                                         ToOptions(config->resilience.breaker));
       view.budget = resilience->BudgetOf(model.provider);
     }
     view.metrics =
@@ -179,10 +181,15 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
     decide::TierOption option{.name = tier.name};
     pipeline::TierView view;
     view.metrics = std::make_shared<observe::TierMetrics>(registry, tier.name);
-    if (resilience != nullptr) view.promotion = resilience->PromotionInto(tier.name, {});
+    if (resilience != nullptr)
+      view.promotion =
+          resilience->PromotionInto(tier.name, ToOptions(config->resilience.promotion));
     view.cost.resize(config->models.size(), nullptr);
-    for (const std::string& member : tier.chain) {
+    view.places.resize(config->models.size());
+    for (std::size_t k = 0; k < tier.chain.size(); ++k) {
+      const std::string& member = tier.chain[k];
       const int index = IndexOf(config->models, member);
+      view.places[static_cast<std::size_t>(index)] = tier.places[k];
       option.chain.push_back(index);
       view.cost[static_cast<std::size_t>(index)] = &view.metrics->AddCost(member);
     }

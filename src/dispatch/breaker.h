@@ -23,6 +23,8 @@ struct BreakerOptions {
   int probes = 3;         ///< attempts in a half-open state, one at a time
   int probes_needed = 2;  ///< of them successful: traffic is let back in
   std::chrono::milliseconds ramp{30'000};  ///< over which 10, 25, 50, 100 % are let in
+
+  bool operator==(const BreakerOptions&) const = default;
 };
 
 /// Circuit breaker of one model at one endpoint under one credential: closed → open → half-open →

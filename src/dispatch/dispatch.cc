@@ -211,6 +211,10 @@ class Run {
     Result<std::unique_ptr<llm::Reply>> reply = co_await candidate.provider->Start(call, timing);
     traces_[trace].timing = timing;
     traces_[trace].ended = clock_.Now();
+    if (reply && candidate.target != nullptr) {
+      candidate.target->Learned(ticket, clock_.Now(),
+                                ReadRateLimits(timing.limits, clock_.WallNow()));
+    }
     if (reply) co_return Begun{.reply = std::move(*reply), .candidate = at};
     Error error = std::move(reply).error();
     traces_[trace].error = error;
@@ -377,13 +381,12 @@ void Settle(const Candidate& candidate, const Trace& trace, const std::optional<
   if (candidate.target == nullptr) return;
   const auto first =
       std::chrono::duration_cast<std::chrono::microseconds>(trace.ended - trace.started);
-  if (error && error->code == ErrorCode::kCancelled) {
-    // The answer had begun: the endpoint works.
-    candidate.target->Succeeded(trace.ticket, clock.Now(), first, {}, Chance(random));
-  } else if (error) {
-    candidate.target->Failed(trace.ticket, clock.Now(), *error, {}, Chance(random));
+  const SteadyTime now = clock.Now();
+  // A client that has gone says nothing: the answer had begun, so the endpoint works.
+  if (error && error->code != ErrorCode::kCancelled) {
+    candidate.target->Failed(trace.ticket, now, *error, {}, Chance(random));
   } else {
-    candidate.target->Succeeded(trace.ticket, clock.Now(), first, {}, Chance(random));
+    candidate.target->Succeeded(trace.ticket, now, first, Chance(random));
   }
 }
 

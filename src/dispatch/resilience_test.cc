@@ -264,8 +264,8 @@ TEST_F(ResilienceTest, SharesTheLoadOfAPositionByWeightAndLoad) {
   Upstream one;
   Upstream two;
   for (int i = 0; i < 10; ++i) {
-    fast.Succeeded(*fast.Ask(clock_.Now(), 0, 0).ticket, clock_.Now(), 100ms, {}, 0.5);
-    slow.Succeeded(*slow.Ask(clock_.Now(), 0, 0).ticket, clock_.Now(), 900ms, {}, 0.5);
+    fast.Succeeded(*fast.Ask(clock_.Now(), 0, 0).ticket, clock_.Now(), 100ms, 0.5);
+    slow.Succeeded(*slow.Ask(clock_.Now(), 0, 0).ticket, clock_.Now(), 900ms, 0.5);
   }
   int first = 0;
   for (int i = 0; i < 400; ++i) {

@@ -51,7 +51,8 @@ std::string_view Name(Target::Refusal refusal) {
 }
 
 Target::Target(std::size_t credentials, BreakerOptions options)
-    : credentials_(std::max<std::size_t>(credentials, 1),
+    : options_(options),
+      credentials_(std::max<std::size_t>(credentials, 1),
                    Credential{.breaker = Breaker(options), .limiter = {}}) {}
 
 Target::Answer Target::Consider(Credential& credential, SteadyTime now, std::int64_t tokens,
@@ -113,8 +114,15 @@ bool Target::MayPass(SteadyTime now) const {
   });
 }
 
+void Target::Learned(const Ticket& ticket, SteadyTime now, const RateLimits& limits) {
+  const std::lock_guard lock(mutex_);
+  Limiter& limiter = credentials_[ticket.credential].limiter;
+  limiter.Accepted();
+  limiter.Learned(now, limits);
+}
+
 void Target::Succeeded(const Ticket& ticket, SteadyTime now, microseconds first_token,
-                       const RateLimits& limits, double chance) {
+                       double chance) {
   const std::lock_guard lock(mutex_);
   Credential& credential = credentials_[ticket.credential];
   --in_flight_;
@@ -123,7 +131,6 @@ void Target::Succeeded(const Ticket& ticket, SteadyTime now, microseconds first_
   const bool slow = usual && first_token > *usual * kSlowFactor;
   latency_.Add(now, first_token);
   credential.limiter.Accepted();
-  credential.limiter.Learned(now, limits);
   credential.breaker.Succeeded(ticket.permit, now, slow, chance);
 }
 

@@ -21,6 +21,10 @@ class Target {
  public:
   explicit Target(std::size_t credentials = 1, BreakerOptions options = {});
 
+  std::size_t credentials() const { return credentials_.size(); }
+
+  const BreakerOptions& options() const { return options_; }
+
   enum class Refusal : std::uint8_t {
     kNone,
     kOpen,     ///< the breaker is open
@@ -50,8 +54,10 @@ class Target {
   /// Whether Ask could give a ticket; for the decision, which takes none.
   bool MayPass(SteadyTime now) const;
 
+  /// What the head of an answer says; it need not wait for the answer's end.
+  void Learned(const Ticket& ticket, SteadyTime now, const RateLimits& limits);
   void Succeeded(const Ticket& ticket, SteadyTime now, std::chrono::microseconds first_token,
-                 const RateLimits& limits, double chance);
+                 double chance);
   /// Sorts the error: what is the client's fault counts as a sign of life, a 429 is the limiter's,
   /// a 401 or 403 retires the credential, a departed client says nothing, all else is a failure.
   void Failed(const Ticket& ticket, SteadyTime now, const Error& error, const RateLimits& limits,
@@ -83,6 +89,7 @@ class Target {
   // `now` and what follows: as Ask. mutex_ is held.
   Answer Consider(Credential& credential, SteadyTime now, std::int64_t tokens, double chance);
 
+  const BreakerOptions options_;
   mutable std::mutex mutex_;
   std::vector<Credential> credentials_;
   Latency latency_;

@@ -28,7 +28,7 @@ class TargetTest : public ::testing::Test {
   }
 
   void Succeed(Target& target, std::chrono::microseconds first_token = 100ms) {
-    target.Succeeded(Take(target), now_, first_token, {}, 0.5);
+    target.Succeeded(Take(target), now_, first_token, 0.5);
   }
 
   SteadyTime now_ = SteadyTime{} + 1h;
@@ -67,14 +67,14 @@ TEST_F(TargetTest, TakesCredentialsInTurnAndPassesOverThoseThatAreLimitedOrRefus
     } else if (ticket.credential == 1) {
       target.Failed(ticket, now_, Failure(ErrorCode::kUpstream, 401), {}, 0.5);
     } else {
-      target.Succeeded(ticket, now_, 1ms, {}, 0.5);
+      target.Succeeded(ticket, now_, 1ms, 0.5);
     }
   }
   EXPECT_EQ(used, (std::vector<std::size_t>{0, 1, 2}));
   for (int i = 0; i < 4; ++i) {
     const Target::Ticket ticket = Take(target);
     EXPECT_EQ(ticket.credential, 2U);
-    target.Succeeded(ticket, now_, 1ms, {}, 0.5);
+    target.Succeeded(ticket, now_, 1ms, 0.5);
   }
   EXPECT_EQ(target.Look(now_).retired, 1U);
 }

@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/error.h"
@@ -65,10 +67,13 @@ class Reply {
   virtual std::span<const std::string> warnings() const { return {}; }
 };
 
-/// Milestones of a call for metrics and the ledger; zero = not reached.
+using HeaderFields = std::vector<std::pair<std::string, std::string>>;
+
+/// What is known of a call beside its answer; zero = not reached.
 struct CallTiming {
   std::chrono::microseconds connect{0};
   std::chrono::microseconds first_byte{0};
+  HeaderFields limits = {};  ///< what a 2xx answer's head says of rate limits; Error::headers else
 };
 
 /// One endpoint of a provider. Belongs to one I/O thread.

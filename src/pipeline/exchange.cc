@@ -73,6 +73,8 @@ void Exchange::PlanCandidates() {
       const ModelView& view = snapshot.models[at];
       const auto expected =
           tier >= 0 ? decision_->tiers[static_cast<std::size_t>(tier)].expected_cost : std::nullopt;
+      const auto place = tier >= 0 ? snapshot.tiers[static_cast<std::size_t>(tier)].places[at]
+                                   : config::Tier::Place{.position = -1};
       candidates_.push_back(
           {.provider = bound_->providers[at],
            .provider_model = snapshot.options.models[at].provider_model,
@@ -81,6 +83,8 @@ void Exchange::PlanCandidates() {
            .model = index,
            .tier = tier,
            .drains = view.drain.count() > 0,
+           .position = place.position,
+           .weight = place.weight,
            .expected_cost = expected.value_or(NanoDollars()),
            .target = view.target.get(),
            .budget = view.budget.get(),
@@ -118,6 +122,10 @@ Task<Result<void>> Exchange::Start() {
   dispatch::Options options{.max_attempts = snapshot.config->limits.max_attempts,
                             .tokens = decision_->tokens_in + request_.max_output_tokens,
                             .drain_cancel = &drain_cancel_,
+                            .retry = {.most = snapshot.config->resilience.retries.most,
+                                      .backoff = snapshot.config->resilience.retries.backoff,
+                                      .longest = snapshot.config->resilience.retries.longest,
+                                      .pacing = snapshot.config->resilience.retries.pacing},
                             .timer = &worker_.timer,
                             .random = &worker_.random};
   auto deadline = std::chrono::milliseconds(snapshot.config->limits.deadline);
@@ -152,13 +160,33 @@ void Exchange::LogFallbacks() const {
 }
 
 Task<Result<std::string_view>> Exchange::Next() {
+  const SteadyTime asked = worker_.clock.Now();
   Result<std::string_view> bytes = co_await reply_->Next();
   if (bytes) {
     relayed_ += bytes->size();
-  } else {
+    if (!bytes->empty() && TooSlow(bytes->size(), worker_.clock.Now() - asked)) {
+      bytes =
+          Error{.code = ErrorCode::kTimeout, .message = "the provider's answer came too slowly"};
+    }
+  }
+  if (!bytes) {
     Fail(bytes.error());
   }
   co_return bytes;
+}
+
+/// Whether the answer trickles in below resilience.min_throughput. How fast the client takes it
+/// does not count.
+bool Exchange::TooSlow(std::size_t bytes, SteadyTime::duration waited) {
+  const config::Resilience& resilience = bound_->snapshot->config->resilience;
+  if (resilience.min_throughput == 0) return false;
+  lately_ += bytes;
+  waited_ += waited;
+  if (waited_ < resilience.min_throughput_over) return false;
+  const double rate = static_cast<double>(lately_) / std::chrono::duration<double>(waited_).count();
+  lately_ = 0;
+  waited_ = {};
+  return rate < static_cast<double>(resilience.min_throughput);
 }
 
 std::chrono::milliseconds Exchange::keep_alive() const {

@@ -91,6 +91,7 @@ class Exchange {
   void PlanCandidates();
   std::chrono::milliseconds DrainLimit() const;
   void LogFallbacks() const;
+  bool TooSlow(std::size_t bytes, SteadyTime::duration waited);
   void CountEscalations() const;
   void Settle();
   void Record();
@@ -109,6 +110,9 @@ class Exchange {
   std::unique_ptr<llm::Reply> reply_;
   int answering_ = -1;  // index into candidates_
   std::uint64_t relayed_ = 0;
+  // Since throughput was last looked at: bytes, and how long the provider was waited for.
+  std::uint64_t lately_ = 0;
+  SteadyTime::duration waited_{0};
   int status_ = 0;
   std::optional<Error> error_;
   std::chrono::microseconds first_byte_{0};

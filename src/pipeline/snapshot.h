@@ -33,6 +33,7 @@ struct TierView {
   std::shared_ptr<dispatch::Promotion> promotion;  ///< into this tier; kept over reloads
   std::vector<observe::Counter*>
       cost;  ///< by model index; null for models that are not in the tier's chain
+  std::vector<config::Tier::Place> places;  ///< by model index; of those in the tier's chain
   int threshold_head =
       -1;  ///< which of the router's thresholds bounds this tier; -1 = none: it is the top
   int router_head = -1;  ///< which of the router's sufficiencies speaks for this tier; -1 = none

@@ -17,6 +17,7 @@
 #include "wire/codec.h"
 #include "wire/embeddings.h"
 #include "wire/openai_chat.h"
+#include "wire/splice.h"
 
 namespace triage::providers {
 namespace {
@@ -55,6 +56,14 @@ bool TellsLimits(std::string_view name) {
   return false;
 }
 
+llm::HeaderFields LimitsIn(const net::ClientResponse& response) {
+  llm::HeaderFields limits;
+  for (const net::Header& header : response.headers()) {
+    if (TellsLimits(header.name)) limits.emplace_back(header.name, header.value);
+  }
+  return limits;
+}
+
 // The error that an answer which is not 2xx stands for.
 Task<Error> ReadError(std::unique_ptr<net::ClientResponse> response) {
   const int status = response->status();
@@ -63,10 +72,7 @@ Task<Error> ReadError(std::unique_ptr<net::ClientResponse> response) {
   if (const auto after = net::FindHeader(response->headers(), "retry-after")) {
     wait = ParseRetryAfter(*after, SystemClock().WallNow());
   }
-  std::vector<std::pair<std::string, std::string>> limits;
-  for (const net::Header& header : response->headers()) {
-    if (TellsLimits(header.name)) limits.emplace_back(header.name, header.value);
-  }
+  llm::HeaderFields limits = LimitsIn(*response);
   std::string text;
   Result<Body> body = Body::Of(std::move(response));
   if (body) {
@@ -168,17 +174,13 @@ Result<std::string> HttpProvider::Path(const llm::Call& call) const {
 
 Result<void> HttpProvider::MakeBody(const llm::Call& call, Body& body) const {
   const llm::Request& request = *call.request;
-  if (request.operation == Operation::kEmbed || request.dialect == options_.dialect) {
-    const bool plain = request.operation != Operation::kGenerate;
-    if (plain || !wire::MustRewrite(request, options_.profile)) {
-      if (!plain && request.dialect == Dialect::kOpenAiChat && options_.profile.stream_usage) {
-        wire::SpliceRequest(request, call.model, body.spliced);
-      } else {
-        wire::SpliceModel(request, call.model, body.spliced);
-      }
-      body.parts = body.spliced.parts();
-      return {};
-    }
+  // Embeddings have one dialect.
+  const bool same = request.operation == Operation::kEmbed || request.dialect == options_.dialect;
+  if (same && !request.rewrite) {
+    wire::SpliceRequest(request, call.model, options_.profile, body.spliced);
+    body.parts = body.spliced.parts();
+    body.warnings = std::move(body.spliced.warnings());
+    return {};
   }
   Result<wire::WrittenRequest> written =
       wire::TranslateRequest(request, options_.dialect, call.model, options_.profile);
@@ -202,12 +204,16 @@ Task<Result<std::unique_ptr<llm::Reply>>> HttpProvider::Start(const llm::Call& c
   if (!path) co_return path.error();
 
   std::vector<net::Header> head;
-  head.reserve(6 + options_.headers.size());
+  head.reserve(7 + options_.headers.size());
   head.push_back({"Content-Type", "application/json"});
   head.push_back({"Accept", stream ? "text/event-stream" : "application/json"});
   head.push_back({"Accept-Encoding", options_.accept_encoding});
   head.push_back({"User-Agent", options_.user_agent});
   for (const auto& [name, value] : options_.headers) head.push_back({name, value});
+  if (!options_.credentials.empty()) {
+    const auto& [name, value] = options_.credentials[call.credential % options_.credentials.size()];
+    head.push_back({name, value});
+  }
   std::vector<std::pair<std::string, std::string>> proof;
   if (options_.signer != nullptr) {
     const std::string target = options_.origin.base_path + *path;
@@ -240,6 +246,7 @@ Task<Result<std::unique_ptr<llm::Reply>>> HttpProvider::Start(const llm::Call& c
     Error error = co_await ReadError(std::move(response));
     co_return error;
   }
+  timing.limits = LimitsIn(*response);
   const std::string type = ToLowerAscii(ContentType(*response));
   Result<providers::Body> answer = providers::Body::Of(std::move(response));
   if (!answer) co_return std::move(answer).error();

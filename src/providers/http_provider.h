@@ -27,8 +27,9 @@ struct HttpProviderOptions {
   llm::Profile profile;
   net::Origin origin;  ///< base URL, e.g. https://api.groq.com/openai/v1
   Paths paths;
-  /// Fields of every call, credentials included.
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, std::string>> headers;  ///< fields of every call
+  /// One field each; Call::credential says which is sent. Empty = none is.
+  std::vector<std::pair<std::string, std::string>> credentials = {};
   std::shared_ptr<const Signer> signer;  ///< null = `headers` are all it needs
   std::string accept_encoding = "identity";
   std::string user_agent = "triage";
