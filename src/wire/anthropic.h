@@ -29,6 +29,12 @@ namespace anthropic {
 
 inline constexpr llm::Dialect kSelf = llm::Dialect::kAnthropic;
 
+/// Whether signatures of thinking from there hold here: they do on every platform of Anthropic's
+/// models.
+constexpr bool SignsThinking(llm::Dialect origin) {
+  return origin == kSelf || origin == llm::Dialect::kBedrock;
+}
+
 /// The tool that an endpoint without structured output is forced to call, so that its arguments are
 /// the answer. Its calls are read back as text.
 inline constexpr std::string_view kAnswerTool = "triage_structured_answer";

@@ -73,7 +73,7 @@ void WriteBlock(JsonWriter& json, const llm::Part& part) {
     } else {
       json.Member("type", "thinking");
       json.Member("thinking", thinking->text);
-      json.Member("signature", thinking->origin == kSelf ? thinking->signature : "");
+      json.Member("signature", SignsThinking(thinking->origin) ? thinking->signature : "");
     }
     json.End('}');
   } else if (const auto* call = std::get_if<llm::ToolCallPart>(&part)) {

@@ -407,7 +407,8 @@ class Writer final : public StreamWriter {
   void Signature(const StreamEvent& event, std::string& out) {
     Block* block = BlockOf(event.part);
     // Of another provider's thinking there is nothing that a client could hand back.
-    if (block == nullptr || event.origin != kSelf || block->kind != PartKind::kThinking) return;
+    if (block == nullptr || !SignsThinking(event.origin) || block->kind != PartKind::kThinking)
+      return;
     if (block->redacted) {
       block->waiting_data += event.text;
     } else {
