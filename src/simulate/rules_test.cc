@@ -141,6 +141,8 @@ TEST_F(Rules, WantTheThinkingOfAToolTurnBackInFront) {
   EXPECT_EQ(Check(Dialect::kGemini), "");
   conversation_.messages[1] = Calling({"a"}, SignatureOf(Dialect::kGemini, "t{} "));
   EXPECT_THAT(Check(Dialect::kGemini), HasSubstr("Corrupted"));
+  conversation_.messages[1] = Calling({"a"}, "skip_thought_signature_validator");  // Google's own
+  EXPECT_EQ(Check(Dialect::kGemini), "");
 }
 
 TEST_F(Rules, KnowWhatAnthropicDoesNotCombine) {
