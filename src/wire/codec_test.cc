@@ -4,6 +4,7 @@
 
 #include "net/sse.h"
 #include "wire/aws_event_stream.h"
+#include "wire/client_request.h"
 #include "wire/test_conversation.h"
 
 namespace triage::wire {
@@ -201,6 +202,27 @@ INSTANTIATE_TEST_SUITE_P(Dialects, EveryCodec,
                          [](const auto& info) {
                            return std::string(llm::Name(info.param.dialect));
                          });
+
+TEST(ClientRequest, KnowsImagesByUrlAndDocumentsOfOpenAiChat) {
+  const auto needs = [](std::string_view part) {
+    llm::Request request;
+    const Result<void> read = ReadClientRequest(
+        llm::Dialect::kOpenAiChat,
+        R"({"model":"m","messages":[{"role":"user","content":[)" + std::string(part) + "]}]}", {},
+        request);
+    EXPECT_TRUE(read) << read.error().message;
+    return request.needs;
+  };
+  const llm::Needs url =
+      needs(R"({"type":"image_url","image_url":{"detail":"low","url":"https://e.com/a.png"}})");
+  EXPECT_TRUE(url.vision);
+  EXPECT_TRUE(url.image_urls);
+  const llm::Needs data =
+      needs(R"({"type":"image_url","image_url": {"url" : "data:image/png;base64,aGk="}})");
+  EXPECT_TRUE(data.vision);
+  EXPECT_FALSE(data.image_urls);
+  EXPECT_TRUE(needs(R"({"type":"file","file":{"file_id":"f"}})").documents);
+}
 
 /// A stream of each provider dialect read for a client of each dialect, as HttpProvider does it.
 TEST(Codecs, CarryTextsAndCallsFromEveryDialectToEveryOther) {

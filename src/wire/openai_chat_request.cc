@@ -493,6 +493,7 @@ class Reader {
     std::string_view type;
     std::string_view text;
     bool has_image = false;
+    const char* image_begin = nullptr;
     for (auto each : part) {
       field entry;
       std::string_view key;
@@ -506,7 +507,10 @@ class Reader {
         }
         target = token;
       }
-      if (key == "image_url") has_image = token.starts_with('{') || JsonCursor::IsString(token);
+      if (key == "image_url") {
+        has_image = token.starts_with('{') || JsonCursor::IsString(token);
+        if (has_image) image_begin = token.data();
+      }
       if (!cursor_.Check(inner, 5)) return false;
     }
     if (!JsonCursor::IsString(type)) {
@@ -519,8 +523,27 @@ class Reader {
     if (type == "\"image_url\"") {
       if (!has_image) return Fail(pointer("/image_url"), "must be an object with a url.");
       request_.needs.vision = true;
+      request_.needs.image_urls = request_.needs.image_urls || !IsDataUrl(image_begin);
     }
+    if (type == "\"file\"") request_.needs.documents = true;
     return true;
+  }
+
+  // Whether the image that begins there, an object with a url or the url itself, is in the request.
+  bool IsDataUrl(const char* begin) const {
+    constexpr std::string_view kKey = "\"url\"";
+    constexpr std::string_view kData = "\"data:";
+    std::string_view rest(
+        begin, static_cast<std::size_t>(request_.body.data() + request_.body.size() - begin));
+    if (rest.starts_with('{')) {
+      const std::size_t key = rest.find(kKey);
+      if (key == std::string_view::npos) return false;
+      rest.remove_prefix(key + kKey.size());
+      const std::size_t value = rest.find('"');
+      if (value == std::string_view::npos) return false;
+      rest.remove_prefix(value);
+    }
+    return rest.starts_with(kData);
   }
 
   bool CheckRequired() {
