@@ -12,6 +12,8 @@ using std::chrono::milliseconds;
 constexpr std::chrono::minutes kRetired{5};
 // A first token later than this many times the usual (p95) is slow.
 constexpr int kSlowFactor = 3;
+// Below this, waiting is no trouble, however fast the model usually is.
+constexpr std::chrono::seconds kSlowLeast{1};
 
 /// What an error says about the endpoint.
 enum class Fault : std::uint8_t { kNobodys, kClients, kLimit, kCredential, kEndpoint };
@@ -128,7 +130,7 @@ void Target::Succeeded(const Ticket& ticket, SteadyTime now, microseconds first_
   --in_flight_;
   if (ticket.permit == Breaker::Permit::kNo) probing_anyway_ = false;
   const auto usual = latency_.Usual(0.95);
-  const bool slow = usual && first_token > *usual * kSlowFactor;
+  const bool slow = usual && first_token > kSlowLeast && first_token > *usual * kSlowFactor;
   latency_.Add(now, first_token);
   credential.limiter.Accepted();
   credential.breaker.Succeeded(ticket.permit, now, slow, chance);
