@@ -69,7 +69,9 @@ class Servers(processes.ProcessTest):
             for kind, model in (('sim', 'sim'), ('faulty', 'sim'), ('slow', 'slow')):
                 lines.append(f'  {kind}-{name}: {{provider: {name}, model: {model}, context: 128000, '
                              f'capabilities: [{CAPABILITIES}], prices: {{input: 1, output: 2}}}}')
-        lines += ['tiers:', '  - {name: only, chain: [sim-openai]}', 'ledger: {path: ledger.db}', '']
+        lines += ['tiers:', '  - {name: only, chain: [sim-openai]}', 'ledger: {path: ledger.db}',
+                  # Many cells ask for failures on purpose, and at once.
+                  'resilience: {breaker: {min_volume: 1000, consecutive: 1000, quiet_consecutive: 1000}}', '']
         config = cls.folder / 'triage.yaml'
         config.write_text('\n'.join(lines))
         cls.start([processes.BINARY, 'serve', '-c', config], 'gateway', f'{cls.base}/readyz')
