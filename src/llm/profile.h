@@ -27,6 +27,8 @@ struct Profile {
   /// Sent when the client gives no limit and the dialect wants one (Anthropic's max_tokens).
   std::int64_t default_max_tokens = 8192;
   bool structured_output = true;  ///< Anthropic: native output format; false = a forced tool
+  /// Anthropic: newer models think as much as an effort asks for and refuse a budget of tokens.
+  bool adaptive_thinking = false;
   /// OCI: the compartment that is asked, an OCID. Every request of that dialect names one.
   std::string oci_compartment = {};
 };

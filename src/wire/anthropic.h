@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json_writer.h"
 #include "wire/codec.h"
@@ -36,8 +37,13 @@ constexpr bool SignsThinking(llm::Dialect origin) {
 }
 
 /// The tool that an endpoint without structured output is forced to call, so that its arguments are
-/// the answer. Its calls are read back as text.
+/// the answer. Readers take its calls for text: what an answer means needs nothing of its request.
 inline constexpr std::string_view kAnswerTool = "triage_structured_answer";
+
+/// Schema of a tool that has none.
+inline constexpr std::string_view kAnyObject = R"({"type":"object"})";
+
+inline constexpr int kMaxDepth = 256;  ///< of a provider's JSON
 
 /// `max_tokens` may be missing where only tokens are counted.
 Result<llm::Conversation> ReadRequest(std::string_view body, const ReadLimits& limits,
@@ -55,19 +61,38 @@ Error ReadFailure(JsonValue error);
 
 /// Adds what `usage` tells to `seen`: its counts are cumulative, an absent one says nothing.
 void ReadUsage(JsonValue usage, std::optional<llm::Usage>& seen);
-void WriteUsage(JsonWriter& json, const llm::Usage& usage);
+/// `service_tier` is left out where Anthropic's clients know no such word.
+void WriteUsage(JsonWriter& json, const llm::Usage& usage, std::string_view service_tier);
 
-llm::FinishReason FinishOf(std::string_view stop_reason);
+/// What a stop reason means for an answer that was given by `answer_tool` and that calls tools of
+/// the client's.
+llm::FinishReason FinishOf(std::string_view stop_reason, bool answer_tool, bool calls);
 /// stop_reason and stop_sequence, and the provider's own word where ours says less.
 void WriteFinish(JsonWriter& json, llm::FinishReason finish, std::string_view raw,
-                 std::string_view stop_sequence);
+                 std::string_view stop_sequence, bool calls);
 
 llm::Citation ReadCitation(JsonValue citation);
-/// Those that are Anthropic's own; others have no place in this dialect.
-void WriteCitations(JsonWriter& json, const std::vector<llm::Citation>& citations);
+/// Whether a client can be told of it: Anthropic's own ones, and others of a web page.
+bool Tells(const llm::Citation& citation);
+void WriteCitation(JsonWriter& json, const llm::Citation& citation);
+
+/// Whether Anthropic would take it back: its signature is there.
+bool IsOwn(const llm::ThinkingPart& thinking);
+
+/// The id of the part `number`, a call: one is made up where a compatible provider gives none.
+std::string CallId(std::string_view id, std::size_t number);
 
 /// The API takes only letters, digits, _ and - in ids of calls.
 std::string SafeId(std::string_view id);
+
+/// Whether the output format and strict tools take the schema: they know a part of JSON Schema
+/// only and refuse the rest.
+bool FitsOutputFormat(std::string_view schema);
+/// Whether a schema's `type` is given and is not "object".
+bool IsOtherThanObject(std::string_view schema);
+/// Writes `schema` as a tool's input: its `type` must be "object", and there must be no anyOf,
+/// oneOf or allOf beside it. True when something was left out.
+bool WriteInputSchema(JsonWriter& json, std::string_view schema);
 
 }  // namespace anthropic
 }  // namespace triage::wire

@@ -13,8 +13,6 @@ namespace {
 
 using llm::FinishReason;
 
-constexpr int kMaxDepth = 256;  // of a provider's answer
-
 struct Word {
   std::string_view word;
   FinishReason finish;
@@ -42,6 +40,7 @@ constexpr std::array kErrorTypes = {
     ErrorType{"billing_error", ErrorCode::kUpstream, 402},
     ErrorType{"permission_error", ErrorCode::kUpstream, 403},
     ErrorType{"not_found_error", ErrorCode::kUpstream, 404},
+    ErrorType{"conflict_error", ErrorCode::kUpstream, 409},
     ErrorType{"request_too_large", ErrorCode::kUpstream, 413},
     ErrorType{"rate_limit_error", ErrorCode::kRateLimited, 429},
     ErrorType{"api_error", ErrorCode::kUpstream, 500},
@@ -53,45 +52,85 @@ Error Broken(std::string_view message) {
   return Error{.code = ErrorCode::kUpstream, .message = std::string(message)};
 }
 
-void WriteBlock(JsonWriter& json, const llm::Part& part) {
-  if (const auto* text = std::get_if<llm::TextPart>(&part)) {
-    json.Begin('{');
-    json.Member("type", "text");
-    json.Member("text", text->text);
-    json.Key("citations");
-    if (text->citations.empty()) {
-      json.Null();
-    } else {
-      WriteCitations(json, text->citations);
+void Write(JsonWriter& json, const llm::TextPart& text) {
+  json.Begin('{');
+  json.Member("type", "text");
+  json.Member("text", text.text);
+  json.Key("citations");
+  if (std::ranges::none_of(text.citations, Tells)) {
+    json.Null();
+  } else {
+    json.Begin('[');
+    for (const llm::Citation& citation : text.citations) {
+      if (Tells(citation)) WriteCitation(json, citation);
     }
-    json.End('}');
-  } else if (const auto* thinking = std::get_if<llm::ThinkingPart>(&part)) {
-    json.Begin('{');
-    if (thinking->redacted) {
-      json.Member("type", "redacted_thinking");
-      json.Member("data", thinking->signature);
-    } else {
-      json.Member("type", "thinking");
-      json.Member("thinking", thinking->text);
-      json.Member("signature", SignsThinking(thinking->origin) ? thinking->signature : "");
-    }
-    json.End('}');
-  } else if (const auto* call = std::get_if<llm::ToolCallPart>(&part)) {
-    json.Begin('{');
-    json.Member("type", "tool_use");
-    json.Member("id", SafeId(call->id));
-    json.Member("name", call->name);
-    json.Key("input");
-    json.Raw(ArgumentsObject(call->arguments));
-    json.End('}');
-  } else if (const auto* refusal = std::get_if<llm::RefusalPart>(&part)) {
-    WriteBlock(json, llm::TextPart{.text = refusal->text});
-  } else if (const auto* opaque = std::get_if<llm::OpaquePart>(&part)) {
-    if (opaque->origin == kSelf) json.Raw(opaque->json);
+    json.End(']');
   }
+  json.End('}');
+}
+
+void Write(JsonWriter& json, const llm::RefusalPart& refusal) {
+  Write(json, llm::TextPart{.text = refusal.text});
+}
+
+// Another provider's thinking can be read, and never comes back to it: it has no signature here.
+void Write(JsonWriter& json, const llm::ThinkingPart& thinking) {
+  const bool own = SignsThinking(thinking.origin);
+  if (!own && (thinking.redacted || thinking.text.empty())) return;
+  json.Begin('{');
+  if (thinking.redacted) {
+    json.Member("type", "redacted_thinking");
+    json.Member("data", thinking.signature);
+  } else {
+    json.Member("type", "thinking");
+    json.Member("thinking", thinking.text);
+    json.Member("signature", own ? thinking.signature : "");
+  }
+  json.End('}');
+}
+
+void Write(JsonWriter& json, const llm::ToolCallPart& call) {
+  json.Begin('{');
+  json.Member("type", "tool_use");
+  json.Member("id", SafeId(call.id));
+  json.Member("name", call.name);
+  json.Key("input");
+  json.Raw(ArgumentsObject(call.arguments));
+  json.End('}');
+}
+
+void Write(JsonWriter& json, const llm::OpaquePart& opaque) {
+  if (opaque.origin == kSelf) json.Raw(opaque.json);
+}
+
+// What clients send and no model answers.
+void Write(JsonWriter&, const llm::ImagePart&) {}
+
+void Write(JsonWriter&, const llm::DocumentPart&) {}
+
+void Write(JsonWriter&, const llm::ToolResultPart&) {}
+
+bool HasCalls(const llm::Answer& answer) {
+  return std::ranges::any_of(answer.parts, [](const llm::Part& part) {
+    return std::holds_alternative<llm::ToolCallPart>(part);
+  });
+}
+
+// Anthropic's clients know standard, priority and batch.
+std::string_view TierOf(std::string_view tier) {
+  if (tier == "default") return "standard";
+  return tier == "standard" || tier == "priority" || tier == "batch" ? tier : std::string_view();
 }
 
 }  // namespace
+
+bool IsOwn(const llm::ThinkingPart& thinking) {
+  return SignsThinking(thinking.origin) && !thinking.signature.empty();
+}
+
+std::string CallId(std::string_view id, std::size_t number) {
+  return id.empty() ? fmt::format("toolu_{}", number) : std::string(id);
+}
 
 std::string SafeId(std::string_view id) {
   std::string safe(id);
@@ -103,13 +142,18 @@ std::string SafeId(std::string_view id) {
   return safe;
 }
 
-FinishReason FinishOf(std::string_view stop_reason) {
+FinishReason FinishOf(std::string_view stop_reason, bool answer_tool, bool calls) {
   const auto found = std::ranges::find(kWords, stop_reason, &Word::word);
-  return found == kWords.end() ? FinishReason::kUnknown : found->finish;
+  if (found == kWords.end()) return FinishReason::kUnknown;
+  const bool answered = found->finish == FinishReason::kToolCalls && answer_tool && !calls;
+  return answered ? FinishReason::kStop : found->finish;
 }
 
 void WriteFinish(JsonWriter& json, FinishReason finish, std::string_view raw,
-                 std::string_view stop_sequence) {
+                 std::string_view stop_sequence, bool calls) {
+  // Clients run tools when the reason says so, and some providers say "stop" all the same.
+  const bool plain = finish == FinishReason::kStop || finish == FinishReason::kUnknown;
+  if (plain && calls) finish = FinishReason::kToolCalls;
   std::string_view word = "end_turn";
   switch (finish) {
     case FinishReason::kStop: word = stop_sequence.empty() ? "end_turn" : "stop_sequence"; break;
@@ -130,7 +174,9 @@ void WriteFinish(JsonWriter& json, FinishReason finish, std::string_view raw,
     json.String(stop_sequence);
   }
   // SDKs know only Anthropic's words; one that has no counterpart survives here.
-  if (finish == FinishReason::kUnknown && !raw.empty()) json.Member("native_stop_reason", raw);
+  const bool vague = finish == FinishReason::kUnknown || finish == FinishReason::kError ||
+                     finish == FinishReason::kContentFilter;
+  if (vague && !raw.empty()) json.Member("native_stop_reason", raw);
 }
 
 llm::Citation ReadCitation(JsonValue citation) {
@@ -141,15 +187,31 @@ llm::Citation ReadCitation(JsonValue citation) {
                      .origin = kSelf};
   if (read.title.empty()) read.title = citation["title"].string();
   read.document = static_cast<int>(citation["document_index"].integer().value_or(-1));
+  const JsonValue index = citation["encrypted_index"];
+  if (index.is_string() && index.text().empty()) {
+    // One that WriteCitation made of another provider's: Anthropic would refuse it.
+    read.raw.clear();
+    read.origin = llm::Dialect::kOpenAiChat;
+  }
   return read;
 }
 
-void WriteCitations(JsonWriter& json, const std::vector<llm::Citation>& citations) {
-  json.Begin('[');
-  for (const llm::Citation& citation : citations) {
-    if (citation.origin == kSelf) json.Raw(citation.raw);
+bool Tells(const llm::Citation& citation) {
+  return citation.origin == kSelf ? !citation.raw.empty() : !citation.url.empty();
+}
+
+void WriteCitation(JsonWriter& json, const llm::Citation& citation) {
+  if (citation.origin == kSelf) {
+    json.Raw(citation.raw);
+    return;
   }
-  json.End(']');
+  json.Begin('{');
+  json.Member("type", "web_search_result_location");
+  json.Member("url", citation.url);
+  json.Member("title", citation.title);
+  json.Member("encrypted_index", "");
+  json.Member("cited_text", citation.cited_text);
+  json.End('}');
 }
 
 void ReadUsage(JsonValue usage, std::optional<llm::Usage>& seen) {
@@ -164,20 +226,31 @@ void ReadUsage(JsonValue usage, std::optional<llm::Usage>& seen) {
   };
   take(usage["input_tokens"], read.fresh_input);
   take(usage["cache_read_input_tokens"], read.cache_read);
-  take(usage["output_tokens"], read.output);
+  std::int64_t output = 0;
+  std::int64_t thought = read.reasoning;
+  const bool tells_output = take(usage["output_tokens"], output);
+  const bool tells_thought = take(usage["output_tokens_details"]["thinking_tokens"], thought);
+  if (tells_output || tells_thought) {
+    // The output includes the thinking.
+    if (!tells_output) output = read.TotalOutput();
+    read.reasoning = std::min(thought, output);
+    read.output = output - read.reasoning;
+  }
   std::int64_t written = 0;
   const bool total = take(usage["cache_creation_input_tokens"], written);
   const JsonValue parts = usage["cache_creation"];
-  if (parts.is_object()) {
-    take(parts["ephemeral_5m_input_tokens"], read.cache_write_5m);
-    take(parts["ephemeral_1h_input_tokens"], read.cache_write_1h);
+  const bool divided = take(parts["ephemeral_5m_input_tokens"], read.cache_write_5m);
+  take(parts["ephemeral_1h_input_tokens"], read.cache_write_1h);
+  if (total) {
+    // The parts need not sum to the total (server tools); what neither names is the usual 5
+    // minutes.
+    const std::int64_t rest = std::max<std::int64_t>(written - read.cache_write_1h, 0);
+    read.cache_write_5m = divided ? std::max(read.cache_write_5m, rest) : rest;
   }
-  // The parts need not sum to the total (server tools); what neither names is the usual 5 minutes.
-  if (total) read.cache_write_5m = std::max<std::int64_t>(written - read.cache_write_1h, 0);
   seen = read;
 }
 
-void WriteUsage(JsonWriter& json, const llm::Usage& usage) {
+void WriteUsage(JsonWriter& json, const llm::Usage& usage, std::string_view service_tier) {
   json.Begin('{');
   json.Member("input_tokens", usage.fresh_input);
   json.Member("cache_creation_input_tokens", usage.cache_write_5m + usage.cache_write_1h);
@@ -188,6 +261,14 @@ void WriteUsage(JsonWriter& json, const llm::Usage& usage) {
   json.Member("ephemeral_1h_input_tokens", usage.cache_write_1h);
   json.End('}');
   json.Member("output_tokens", usage.TotalOutput());
+  if (usage.reasoning > 0) {
+    json.Key("output_tokens_details");
+    json.Begin('{');
+    json.Member("thinking_tokens", usage.reasoning);
+    json.End('}');
+  }
+  if (const std::string_view tier = TierOf(service_tier); !tier.empty())
+    json.Member("service_tier", tier);
   json.End('}');
 }
 
@@ -208,8 +289,9 @@ Result<llm::Answer> ReadAnswer(std::string_view body) {
   if (root["type"].text() == "error" || !root["error"].null()) return ReadFailure(root["error"]);
   if (!root["content"].is_array()) return Broken("The provider's answer has no content.");
   llm::Answer answer{.id = root["id"].string(), .model = root["model"].string()};
-  bool answered_by_tool = false;
+  bool answer_tool = false;
   for (JsonValue block : root["content"]) {
+    if (!block.is_object()) continue;
     const std::string_view type = block["type"].text();
     if (type == "text") {
       llm::TextPart part{.text = block["text"].string()};
@@ -224,11 +306,11 @@ Result<llm::Answer> ReadAnswer(std::string_view body) {
       answer.parts.emplace_back(llm::ThinkingPart{
           .signature = block["data"].string(), .redacted = true, .origin = kSelf});
     } else if (type == "tool_use" && block["name"].text() == kAnswerTool) {
-      answered_by_tool = true;
+      answer_tool = true;
       answer.parts.emplace_back(llm::TextPart{.text = std::string(block["input"].raw())});
     } else if (type == "tool_use") {
       answer.parts.emplace_back(llm::ToolCallPart{
-          .id = block["id"].string(),
+          .id = CallId(block["id"].text(), answer.parts.size()),
           .name = block["name"].string(),
           .arguments = block["input"].is_object() ? std::string(block["input"].raw()) : "{}",
           .origin = kSelf});
@@ -238,9 +320,7 @@ Result<llm::Answer> ReadAnswer(std::string_view body) {
     }
   }
   answer.raw_finish = root["stop_reason"].string();
-  answer.finish = FinishOf(answer.raw_finish);
-  if (answered_by_tool && answer.finish == FinishReason::kToolCalls)
-    answer.finish = FinishReason::kStop;
+  answer.finish = FinishOf(answer.raw_finish, answer_tool, HasCalls(answer));
   answer.stop_sequence = root["stop_sequence"].string();
   ReadUsage(root["usage"], answer.usage);
   answer.service_tier = root["usage"]["service_tier"].string();
@@ -256,11 +336,12 @@ std::string WriteAnswer(const llm::Answer& answer, const AnswerContext& context)
   json.Member("model", answer.model.empty() ? context.model : answer.model);
   json.Key("content");
   json.Begin('[');
-  for (const llm::Part& part : answer.parts) WriteBlock(json, part);
+  for (const llm::Part& part : answer.parts)
+    std::visit([&](const auto& each) { Write(json, each); }, part);
   json.End(']');
-  WriteFinish(json, answer.finish, answer.raw_finish, answer.stop_sequence);
+  WriteFinish(json, answer.finish, answer.raw_finish, answer.stop_sequence, HasCalls(answer));
   json.Key("usage");
-  WriteUsage(json, answer.usage.value_or(llm::Usage{}));
+  WriteUsage(json, answer.usage.value_or(llm::Usage{}), answer.service_tier);
   json.End('}');
   return json.Take();
 }
@@ -284,64 +365,3 @@ std::string ErrorBody(const Error& error, int status, std::string_view request_i
 }
 
 }  // namespace triage::wire::anthropic
-
-namespace triage::wire {
-namespace {
-
-// The dates of models of which none is known.
-constexpr std::string_view kNoDate = "1970-01-01T00:00:00Z";
-
-void WriteModel(JsonWriter& json, const ListedModel& model) {
-  json.Begin('{');
-  json.Member("type", "model");
-  json.Member("id", model.id);
-  json.Member("display_name", model.id);
-  json.Member("created_at", kNoDate);
-  json.End('}');
-}
-
-}  // namespace
-
-std::string AnthropicModelBody(const ListedModel& model) {
-  JsonWriter json;
-  WriteModel(json, model);
-  return json.Take();
-}
-
-std::string AnthropicModelsBody(std::span<const ListedModel> models) {
-  JsonWriter json;
-  json.Begin('{');
-  json.Key("data");
-  json.Begin('[');
-  for (const ListedModel& model : models) WriteModel(json, model);
-  json.End(']');
-  json.Flag("has_more", false);
-  json.Key("first_id");
-  if (models.empty()) {
-    json.Null();
-  } else {
-    json.String(models.front().id);
-  }
-  json.Key("last_id");
-  if (models.empty()) {
-    json.Null();
-  } else {
-    json.String(models.back().id);
-  }
-  json.End('}');
-  return json.Take();
-}
-
-std::string TokenCountBody(std::int64_t input_tokens) {
-  return fmt::format(R"({{"input_tokens":{}}})", input_tokens);
-}
-
-Result<std::int64_t> ReadTokenCount(std::string_view body) {
-  JsonTree tree;
-  const auto count = tree.Parse(body) ? tree.root()["input_tokens"].integer() : std::nullopt;
-  if (count && *count >= 0) return *count;
-  return Error{.code = ErrorCode::kUpstream,
-               .message = "The provider's answer is no count of tokens."};
-}
-
-}  // namespace triage::wire

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -87,6 +89,12 @@ class RequestReader {
     return true;
   }
 
+  bool TextMember(JsonValue object, std::string_view member, std::string& place) {
+    if (!object[member].is_string()) return FailMember(object, member, "must be a string.");
+    place = object[member].string();
+    return true;
+  }
+
   bool Number(JsonValue member, double low, double high, std::optional<double>& place) {
     place = member.number();
     if (place && *place >= low && *place <= high) return true;
@@ -146,8 +154,8 @@ class RequestReader {
       out_.reasoning.adaptive = true;
     } else if (type == "enabled") {
       out_.reasoning.enabled = true;
-      if (!Integer(v["budget_tokens"].present() ? v["budget_tokens"] : v, 1,
-                   limits_.max_output_tokens, out_.reasoning.budget_tokens)) {
+      if (!Integer(v["budget_tokens"], 1024, limits_.max_output_tokens,
+                   out_.reasoning.budget_tokens)) {
         return FailMember(v, "budget_tokens", "must be a whole number of at least 1024.");
       }
     } else {
@@ -172,12 +180,9 @@ class RequestReader {
         if (!ReadFormat(member)) return false;
       } else if (member.key() == "effort") {
         if (!Text(member, out_.reasoning.effort)) return false;
-      } else {
-        // Newer than this: the bytes go to Anthropic as they are, and a warning says so elsewhere.
-        out_.extra.push_back({.name = fmt::format("output_config.{}", member.key()),
-                              .json = std::string(member.raw())});
       }
     }
+    KeepUnknown(v, {"format", "effort"}, "output_config");
     return true;
   }
 
@@ -185,39 +190,63 @@ class RequestReader {
 
   // Tools.
 
-  static CacheHint CacheOf(JsonValue block) {
+  bool ReadCache(JsonValue block, CacheHint& cache) {
     const JsonValue control = block["cache_control"];
-    if (!control.is_object()) return CacheHint::kNone;
-    return control["ttl"].text() == "1h" ? CacheHint::kOneHour : CacheHint::kFiveMinutes;
+    if (control.null()) return true;
+    if (control["type"].text() != "ephemeral")
+      return Fail(control, "must be an object of type ephemeral.");
+    const JsonValue ttl = control["ttl"];
+    if (!ttl.null() && ttl.text() != "5m" && ttl.text() != "1h")
+      return FailMember(control, "ttl", "must be 5m or 1h.");
+    cache = ttl.text() == "1h" ? CacheHint::kOneHour : CacheHint::kFiveMinutes;
+    return true;
   }
 
   bool Tools(JsonValue v) {
     if (!v.is_array()) return Fail(v, "must be an array of tools.");
     for (JsonValue each : v) {
-      if (!each.is_object()) return Fail(each, "must be an object with name and input_schema.");
-      const std::string_view type = each["type"].text();
       llm::Tool tool{.origin = kSelf};
-      if (!each["name"].is_string() || each["name"].text().empty()) {
-        if (type.empty() || type == "custom")
-          return FailMember(each, "name", "is missing; name the tool.");
-        tool.name = type;
-      } else {
-        tool.name = each["name"].string();
-      }
-      if (!type.empty() && type != "custom") {
-        tool.json = each.raw();
-      } else {
-        if (!each["input_schema"].is_object())
-          return FailMember(each, "input_schema", "must be a JSON Schema object.");
-        tool.parameters = each["input_schema"].raw();
-        if (!each["description"].null() && !Text(each["description"], tool.description))
-          return false;
-        tool.strict = each["strict"].boolean();
-        tool.cache = CacheOf(each);
-      }
+      if (!ReadTool(each, tool)) return false;
       out_.tools.push_back(std::move(tool));
     }
     return true;
+  }
+
+  bool ReadTool(JsonValue v, llm::Tool& tool) {
+    if (!v.is_object()) return Fail(v, "must be an object with name and input_schema.");
+    const std::string_view type = v["type"].text();
+    const bool function = type.empty() || type == "custom";
+    tool.name = v["name"].is_string() ? v["name"].string() : std::string(type);
+    if (function && v["name"].text().empty())
+      return FailMember(v, "name", "is missing; name the tool.");
+    if (!function) {
+      tool.json = v.raw();
+      return true;
+    }
+    const JsonValue schema = v["input_schema"];
+    if (!schema.is_object()) return FailMember(v, "input_schema", "must be a JSON Schema object.");
+    if (schema["type"].present() && schema["type"].text() != "object")
+      return FailMember(schema, "type", "must be \"object\".");
+    tool.parameters = schema.raw();
+    if (!v["description"].null() && !Text(v["description"], tool.description)) return false;
+    if (!v["strict"].null() && !v["strict"].boolean())
+      return FailMember(v, "strict", "must be true or false.");
+    tool.strict = v["strict"].boolean();
+    KeepUnknown(v, {"type", "name", "description", "input_schema", "strict", "cache_control"},
+                "tools");
+    return ReadCache(v, tool.cache);
+  }
+
+  // What only Anthropic knows inside of a field that is understood otherwise: the bytes go to
+  // Anthropic as they are, and a warning says so elsewhere.
+  void KeepUnknown(JsonValue object, std::initializer_list<std::string_view> known,
+                   std::string_view field) {
+    for (JsonValue member : object) {
+      if (member.null() || std::ranges::find(known, member.key()) != known.end()) continue;
+      std::string name = fmt::format("{}.{}", field, member.key());
+      if (std::ranges::find(out_.extra, name, &llm::ExtraField::name) == out_.extra.end())
+        out_.extra.push_back({.name = std::move(name), .json = std::string(member.raw())});
+    }
   }
 
   bool ToolChoice(JsonValue v) {
@@ -236,8 +265,11 @@ class RequestReader {
     } else {
       return FailMember(v, "type", "must be auto, any, tool or none.");
     }
-    if (const auto disabled = v["disable_parallel_tool_use"].boolean())
-      out_.parallel_tool_calls = !*disabled;
+    const JsonValue alone = v["disable_parallel_tool_use"];
+    if (alone.null()) return true;
+    if (!alone.boolean())
+      return FailMember(v, "disable_parallel_tool_use", "must be true or false.");
+    out_.parallel_tool_calls = !*alone.boolean();
     return true;
   }
 
@@ -249,9 +281,8 @@ class RequestReader {
       if (!v.text().empty()) message.parts.emplace_back(llm::TextPart{.text = v.string()});
     } else if (v.is_array()) {
       for (JsonValue block : v) {
-        if (block["type"].text() != "text" || !block["text"].is_string())
-          return Fail(block, "must be a text block.");
-        message.parts.emplace_back(ReadText(block));
+        if (block["type"].text() != "text") return Fail(block, "must be a text block.");
+        if (!ReadText(block, message.parts)) return false;
       }
     } else {
       return Fail(v, "must be a string or an array of text blocks.");
@@ -288,11 +319,7 @@ class RequestReader {
     if (content.is_string()) {
       message.parts.emplace_back(llm::TextPart{.text = content.string()});
     } else if (content.is_array()) {
-      parts_ += content.size();
-      if (parts_ > limits_.max_parts) {
-        return Fail(content, fmt::format("brings the blocks of all messages above {}; send fewer.",
-                                         limits_.max_parts));
-      }
+      if (!CountParts(content)) return false;
       for (JsonValue block : content) {
         if (!ReadBlock(block, message, results)) return false;
       }
@@ -304,20 +331,36 @@ class RequestReader {
     return true;
   }
 
-  // All results that follow one assistant turn stand in one message, in however many they came.
-  void AddResults(Message results) {
-    if (out_.messages.empty() || out_.messages.back().role != Role::kTool) {
-      out_.messages.push_back(std::move(results));
-      return;
-    }
-    for (llm::Part& part : results.parts) out_.messages.back().parts.push_back(std::move(part));
+  bool CountParts(JsonValue content) {
+    parts_ += content.size();
+    if (parts_ <= limits_.max_parts) return true;
+    return Fail(content, fmt::format("brings the blocks of all messages above {}; send fewer.",
+                                     limits_.max_parts));
   }
 
-  static llm::TextPart ReadText(JsonValue block) {
+  // All results that follow one assistant turn stand in one message behind it, in however many
+  // they came.
+  void AddResults(Message results) {
+    std::vector<Message>& all = out_.messages;
+    const auto assistant = std::find_if(all.rbegin(), all.rend(), [](const Message& message) {
+      return message.role == Role::kAssistant;
+    });
+    const auto behind = assistant == all.rend() ? all.end() : assistant.base();
+    if (behind == all.end() || behind->role != Role::kTool) {
+      all.insert(behind, std::move(results));
+      return;
+    }
+    for (llm::Part& part : results.parts) behind->parts.push_back(std::move(part));
+  }
+
+  template <class Parts>
+  bool ReadText(JsonValue block, Parts& parts) {
+    if (!block["text"].is_string()) return FailMember(block, "text", "must be a string.");
     llm::TextPart part{.text = block["text"].string()};
     for (JsonValue citation : block["citations"]) part.citations.push_back(ReadCitation(citation));
-    part.cache = CacheOf(block);
-    return part;
+    if (!ReadCache(block, part.cache)) return false;
+    parts.emplace_back(std::move(part));
+    return true;
   }
 
   bool ReadBlock(JsonValue v, Message& message, Message& results) {
@@ -325,25 +368,30 @@ class RequestReader {
     const std::string_view type = v["type"].text();
     if (type.empty()) return FailMember(v, "type", "must be a string such as \"text\".");
     if (type == "text") {
-      if (!v["text"].is_string()) return FailMember(v, "text", "must be a string.");
-      message.parts.emplace_back(ReadText(v));
+      return ReadText(v, message.parts);
     } else if (type == "image") {
       llm::ImagePart part;
       if (!ReadImage(v, part)) return false;
       message.parts.emplace_back(std::move(part));
-    } else if (type == "document" && v["source"]["type"].text() != "content") {
+    } else if (type == "document" && !HoldsBlocks(v)) {
       llm::DocumentPart part;
       if (!ReadDocument(v, part)) return false;
       message.parts.emplace_back(std::move(part));
     } else if (type == "thinking") {
-      message.parts.emplace_back(llm::ThinkingPart{
-          .text = v["thinking"].string(), .signature = v["signature"].string(), .origin = kSelf});
+      llm::ThinkingPart part{.origin = kSelf};
+      if (!TextMember(v, "thinking", part.text)) return false;
+      if (!v["signature"].null() && !Text(v["signature"], part.signature)) return false;
+      message.parts.emplace_back(std::move(part));
     } else if (type == "redacted_thinking") {
-      message.parts.emplace_back(
-          llm::ThinkingPart{.signature = v["data"].string(), .redacted = true, .origin = kSelf});
+      llm::ThinkingPart part{.redacted = true, .origin = kSelf};
+      if (!TextMember(v, "data", part.signature)) return false;
+      message.parts.emplace_back(std::move(part));
     } else if (type == "tool_use") {
+      if (message.role != Role::kAssistant)
+        return Fail(v, "calls of tools belong to assistant messages.");
       return ReadToolUse(v, message);
     } else if (type == "tool_result") {
+      if (message.role != Role::kUser) return Fail(v, "results of tools belong to user messages.");
       return ReadToolResult(v, results);
     } else {
       message.parts.emplace_back(llm::OpaquePart{
@@ -352,11 +400,32 @@ class RequestReader {
     return true;
   }
 
+  // A document of blocks of which some are no text.
+  static bool HoldsBlocks(JsonValue document) {
+    const JsonValue source = document["source"];
+    if (source["type"].text() != "content") return false;
+    for (JsonValue block : source["content"]) {
+      if (block["type"].text() != "text") return true;
+    }
+    return false;
+  }
+
+  // Of a string, or of blocks of text.
+  static std::string JoinTexts(JsonValue content) {
+    if (content.is_string()) return content.string();
+    std::string texts;
+    for (JsonValue block : content) {
+      if (!texts.empty()) texts += "\n\n";
+      texts += block["text"].text();
+    }
+    return texts;
+  }
+
   bool ReadImage(JsonValue v, llm::ImagePart& part) {
     const JsonValue source = v["source"];
     const std::string_view type = source["type"].text();
     part.origin = kSelf;
-    part.cache = CacheOf(v);
+    if (!ReadCache(v, part.cache)) return false;
     if (type == "base64") {
       part.media_type = source["media_type"].string();
       part.data = source["data"].string();
@@ -378,10 +447,15 @@ class RequestReader {
     const JsonValue source = v["source"];
     const std::string_view type = source["type"].text();
     part.origin = kSelf;
-    part.cache = CacheOf(v);
-    part.title = v["title"].string();
-    part.context = v["context"].string();
+    if (!ReadCache(v, part.cache)) return false;
+    if (!v["title"].null() && !Text(v["title"], part.title)) return false;
+    if (!v["context"].null() && !Text(v["context"], part.context)) return false;
     part.citations = v["citations"]["enabled"].boolean().value_or(false);
+    if (type == "content") {
+      // Pieces for citations to point at; others read them as one text.
+      part.text = JoinTexts(source["content"]);
+      return !part.text.empty() || FailMember(v, "source", "has no text.");
+    }
     std::string* place = nullptr;
     if (type == "base64") {
       part.media_type = source["media_type"].string();
@@ -400,14 +474,12 @@ class RequestReader {
   }
 
   bool ReadToolUse(JsonValue v, Message& message) {
-    if (!v["id"].is_string()) return FailMember(v, "id", "must be a string.");
-    if (!v["name"].is_string()) return FailMember(v, "name", "must be a string.");
+    llm::ToolCallPart part{.origin = kSelf};
+    if (!TextMember(v, "id", part.id) || !TextMember(v, "name", part.name)) return false;
+    if (part.id.empty()) return FailMember(v, "id", "is empty.");
     if (!v["input"].is_object()) return FailMember(v, "input", "must be an object.");
-    llm::ToolCallPart part{.id = v["id"].string(),
-                           .name = v["name"].string(),
-                           .arguments = std::string(v["input"].raw())};
-    part.cache = CacheOf(v);
-    part.origin = kSelf;
+    part.arguments = v["input"].raw();
+    if (!ReadCache(v, part.cache)) return false;
     names_[part.id] = part.name;
     message.parts.emplace_back(std::move(part));
     return true;
@@ -417,14 +489,18 @@ class RequestReader {
     if (!v["tool_use_id"].is_string()) return FailMember(v, "tool_use_id", "must be a string.");
     llm::ToolResultPart part{.id = v["tool_use_id"].string()};
     if (const auto known = names_.find(part.id); known != names_.end()) part.name = known->second;
-    part.is_error = v["is_error"].boolean().value_or(false);
-    part.cache = CacheOf(v);
+    const JsonValue failed = v["is_error"];
+    if (!failed.null() && !failed.boolean())
+      return FailMember(v, "is_error", "must be true or false.");
+    part.is_error = failed.boolean().value_or(false);
+    if (!ReadCache(v, part.cache)) return false;
     const JsonValue content = v["content"];
     if (content.is_string()) {
       part.content.emplace_back(llm::TextPart{.text = content.string()});
     } else if (!content.null() && !content.is_array()) {
       return FailMember(v, "content", "must be a string or an array of content blocks.");
     }
+    if (content.is_array() && !CountParts(content)) return false;
     for (JsonValue block : content) {
       if (!ReadResultBlock(block, part)) return false;
     }
@@ -434,18 +510,21 @@ class RequestReader {
 
   bool ReadResultBlock(JsonValue block, llm::ToolResultPart& part) {
     const std::string_view type = block["type"].text();
-    if (type == "text") {
-      part.content.emplace_back(ReadText(block));
-    } else if (type == "image") {
+    if (type == "text") return ReadText(block, part.content);
+    if (type == "image") {
       llm::ImagePart image;
       if (!ReadImage(block, image)) return false;
       part.content.emplace_back(std::move(image));
-    } else if (type == "document" && block["source"]["type"].text() != "content") {
+    } else if (type == "document" && !HoldsBlocks(block)) {
       llm::DocumentPart document;
       if (!ReadDocument(block, document)) return false;
       part.content.emplace_back(std::move(document));
+    } else if (type == "search_result") {
+      // Its words are all that others can read of it.
+      std::string text = fmt::format("{} ({})\n\n", block["title"].text(), block["source"].text());
+      text += JoinTexts(block["content"]);
+      part.content.emplace_back(llm::TextPart{.text = std::move(text)});
     } else {
-      // Search results and the like: their text is all that others can read of them.
       part.content.emplace_back(llm::TextPart{.text = std::string(block.raw())});
     }
     return true;

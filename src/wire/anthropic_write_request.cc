@@ -8,17 +8,18 @@
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "wire/anthropic.h"
+#include "wire/anthropic_turns.h"
 
 namespace triage::wire::anthropic {
 namespace {
 
-using llm::CacheHint;
 using llm::Conversation;
 using llm::Message;
 using llm::Role;
+using ChoiceKind = llm::ToolChoice::Kind;
 
 constexpr std::int64_t kLeastBudget = 1024;  // of thinking; less is refused
-constexpr std::string_view kAnyObject = R"({"type":"object"})";
+constexpr double kLeastTopP = 0.95;          // beside thinking
 
 // Budgets for OpenAI's words of effort, as other gateways draw them.
 std::int64_t BudgetOf(std::string_view effort) {
@@ -27,10 +28,46 @@ std::int64_t BudgetOf(std::string_view effort) {
   return 16'384;
 }
 
+std::string_view EffortOf(std::int64_t budget) {
+  if (budget < BudgetOf("medium")) return "low";
+  return budget < BudgetOf("high") ? "medium" : "high";
+}
+
+bool IsEffort(std::string_view word) {
+  return word == "low" || word == "medium" || word == "high" || word == "xhigh" || word == "max";
+}
+
+// The assistant's words that the last turn's results of tools answer; nullptr when it has none.
+const Message* OpenCalls(const Conversation& conversation) {
+  bool results = false;
+  const Message* first = nullptr;
+  for (auto message = conversation.messages.rbegin(); message != conversation.messages.rend();
+       ++message) {
+    if (message->role == Role::kTool && first == nullptr) results = true;
+    if (message->role == Role::kAssistant) {
+      if (!results) return nullptr;
+      first = &*message;
+    } else if (first != nullptr && message->role != Role::kSystem) {
+      break;
+    }
+  }
+  return first;
+}
+
+bool EndsWithAssistant(const Conversation& conversation) {
+  const auto last =
+      std::find_if(conversation.messages.rbegin(), conversation.messages.rend(),
+                   [](const Message& message) { return message.role != Role::kSystem; });
+  return last != conversation.messages.rend() && last->role == Role::kAssistant;
+}
+
 class RequestWriter {
  public:
   RequestWriter(const Conversation& conversation, const llm::Profile& profile)
-      : conversation_(conversation), profile_(profile), own_(conversation.origin == kSelf) {}
+      : conversation_(conversation),
+        profile_(profile),
+        own_(conversation.origin == kSelf),
+        turns_(conversation, json_, warnings_) {}
 
   Result<WrittenRequest> Write(std::string_view model) {
     if (conversation_.choices.value_or(1) > 1) {
@@ -38,12 +75,20 @@ class RequestWriter {
                    .message = "n: this model gives one answer to a request; leave n out.",
                    .field = "/n"};
     }
-    Plan();
+    PlanFormat();
+    if (forced_tool_ && IsOtherThanObject(conversation_.response_format->schema)) {
+      return Error{.code = ErrorCode::kUnsupported,
+                   .message =
+                       "response_format: this model's answers can only be JSON objects; "
+                       "give the schema the type object.",
+                   .field = "/response_format"};
+    }
+    PlanThinking();
     json_.Begin('{');
     json_.Member("model", model);
     json_.Member("max_tokens", max_tokens_);
-    WriteSystem();
-    WriteMessages();
+    turns_.WriteSystem();
+    turns_.WriteMessages();
     WriteTools();
     WriteThinking();
     WriteOutputConfig();
@@ -63,9 +108,9 @@ class RequestWriter {
   }
 
  private:
-  void Warn(std::string text) {
-    if (std::ranges::find(warnings_, text) == warnings_.end()) warnings_.push_back(std::move(text));
-  }
+  enum class Thinking : std::uint8_t { kNotSaid, kOff, kBudget, kAdaptive };
+
+  void Warn(std::string text) { anthropic::Warn(warnings_, std::move(text)); }
 
   bool Accepted(std::string_view field) const {
     if (std::ranges::find(profile_.refuses, field) != profile_.refuses.end()) return false;
@@ -89,301 +134,113 @@ class RequestWriter {
     }
   }
 
-  // What depends on each other is settled before anything is written: the answer's form, thinking
-  // and its budget, the limit of tokens.
-  void Plan() {
+  // What depends on each other is settled before anything is written.
+
+  ChoiceKind Choice() const { return conversation_.tool_choice.value_or(llm::ToolChoice{}).kind; }
+
+  bool MustCall() const {
+    return Choice() == ChoiceKind::kRequired || Choice() == ChoiceKind::kTool;
+  }
+
+  void PlanFormat() {
     using Kind = llm::ResponseFormat::Kind;
-    if (const auto& format = conversation_.response_format) {
-      const bool schema = format->kind == Kind::kJsonSchema;
+    const auto& format = conversation_.response_format;
+    if (!format || format->kind == Kind::kText) return;
+    if (own_) {
       // Anthropic's own client knows its model, and reads no forced call as the answer.
-      native_format_ = schema && (own_ || profile_.structured_output) &&
-                       (own_ ? Takes("output_config") : Accepted("output_config"));
-      forced_tool_ = !own_ && !native_format_ && format->kind != Kind::kText;
+      native_format_ = format->kind == Kind::kJsonSchema && Takes("output_config");
+      return;
     }
+    native_format_ = format->kind == Kind::kJsonSchema && profile_.structured_output &&
+                     Accepted("output_config") && FitsOutputFormat(format->schema);
+    // A turn that must call a tool of the client's gives no answer yet.
+    forced_tool_ = !native_format_ && !MustCall();
+  }
+
+  void PlanThinking() {
     const llm::Reasoning& reasoning = conversation_.reasoning;
-    const bool off = reasoning.effort == "none" || reasoning.effort == "minimal";
-    adaptive_ = reasoning.adaptive;
-    if (reasoning.budget_tokens) {
-      budget_ = *reasoning.budget_tokens;
-    } else if (!own_ && !adaptive_ && !off && !reasoning.effort.empty()) {
-      budget_ = BudgetOf(reasoning.effort);
-    } else if (!own_ && !adaptive_ && reasoning.enabled.value_or(false)) {
-      budget_ = BudgetOf("medium");
-    }
-    if (budget_ > 0 || adaptive_) {
-      if (!Takes("thinking")) {
-        budget_ = 0;
-        adaptive_ = false;
-      } else if (forced_tool_) {
-        Warn("thinking beside this response format");
-        budget_ = 0;
-        adaptive_ = false;
-      }
-    }
+    own_ ? TakeThinking(reasoning) : TranslateThinking(reasoning);
+    if (Thinks() && !Takes("thinking")) thinking_ = Thinking::kNotSaid;
     max_tokens_ = conversation_.max_output_tokens.value_or(profile_.default_max_tokens +
                                                            (own_ ? 0 : budget_));
-    if (budget_ > 0 && budget_ >= max_tokens_) {
-      budget_ = max_tokens_ - 1;
-      if (budget_ < kLeastBudget) {
-        budget_ = 0;
-        Warn("thinking: max_tokens leaves no room for it");
-      } else {
-        Warn(fmt::format("thinking budget lowered to {}", budget_));
-      }
+    if (thinking_ == Thinking::kBudget) FitBudget();
+    if (Thinks() && !(own_ && thinking_ == Thinking::kAdaptive)) ForgoThinking();
+    if (!Thinks() && !own_) effort_.clear();
+  }
+
+  // As Anthropic's client put it.
+  void TakeThinking(const llm::Reasoning& reasoning) {
+    effort_ = reasoning.effort;
+    display_ = reasoning.summary;
+    budget_ = reasoning.budget_tokens.value_or(0);
+    if (reasoning.adaptive) {
+      thinking_ = Thinking::kAdaptive;
     } else if (budget_ > 0) {
-      budget_ = std::max(budget_, kLeastBudget);
+      thinking_ = Thinking::kBudget;
+    } else if (reasoning.enabled.has_value() && !*reasoning.enabled) {
+      thinking_ = Thinking::kOff;
     }
   }
 
-  bool Thinks() const { return budget_ > 0 || adaptive_; }
-
-  // Messages.
-
-  void WriteSystem() {
-    std::vector<const llm::TextPart*> texts;
-    bool begun = false;
-    for (const Message& message : conversation_.messages) {
-      if (message.role != Role::kSystem) {
-        begun = true;
-        continue;
-      }
-      if (begun) Warn("system text between the turns was moved to the front");
-      for (const llm::Part& part : message.parts) {
-        const auto* text = std::get_if<llm::TextPart>(&part);
-        if (text != nullptr && !text->text.empty()) texts.push_back(text);
-      }
-    }
-    if (texts.empty()) return;
-    json_.Key("system");
-    if (texts.size() == 1 && texts.front()->cache == CacheHint::kNone) {
-      json_.String(texts.front()->text);
-      return;
-    }
-    json_.Begin('[');
-    for (const llm::TextPart* text : texts) WriteText(*text);
-    json_.End(']');
-  }
-
-  static bool HasContent(const Message& message) {
-    return std::ranges::any_of(message.parts, [](const llm::Part& part) {
-      if (const auto* text = std::get_if<llm::TextPart>(&part)) return !text->text.empty();
-      if (const auto* refusal = std::get_if<llm::RefusalPart>(&part)) return !refusal->text.empty();
-      if (const auto* thinking = std::get_if<llm::ThinkingPart>(&part)) return Own(*thinking);
-      if (const auto* opaque = std::get_if<llm::OpaquePart>(&part)) return opaque->origin == kSelf;
-      return true;
-    });
-  }
-
-  static bool Own(const llm::ThinkingPart& thinking) {
-    return thinking.origin == kSelf && !thinking.signature.empty();
-  }
-
-  // Turns of one role that follow each other become one, results of tools in front.
-  void WriteMessages() {
-    json_.Key("messages");
-    json_.Begin('[');
-    std::string_view open;
-    bool first = true;
-    for (const Message& message : conversation_.messages) {
-      if (message.role == Role::kSystem) continue;
-      if (!HasContent(message)) {
-        WarnOfLost(message);
-        continue;
-      }
-      const std::string_view role = message.role == Role::kAssistant ? "assistant" : "user";
-      if (std::exchange(first, false) && role == "assistant") {
-        Warn("a user turn was put in front");
-        Open("user", open);
-        WriteText({.text = "(The conversation so far:)"});
-      }
-      Open(role, open);
-      for (const llm::Part& part : message.parts) WritePart(part);
-    }
-    if (first) {
-      // Instructions alone are no conversation to this API.
-      Warn("a user turn was put behind the instructions");
-      Open("user", open);
-      WriteText({.text = "(Follow the instructions.)"});
-    }
-    json_.End(']');
-    json_.End('}');
-    json_.End(']');
-  }
-
-  void Open(std::string_view role, std::string_view& open) {
-    if (open == role) return;
-    if (!open.empty()) {
-      json_.End(']');
-      json_.End('}');
-    }
-    open = role;
-    json_.Begin('{');
-    json_.Member("role", role);
-    json_.Key("content");
-    json_.Begin('[');
-  }
-
-  void WarnOfLost(const Message& message) {
-    for (const llm::Part& part : message.parts) {
-      if (std::holds_alternative<llm::ThinkingPart>(part)) Warn("thinking of another provider");
-      if (const auto* opaque = std::get_if<llm::OpaquePart>(&part)) Warn(opaque->type);
-    }
-  }
-
-  void WriteCache(CacheHint cache) {
-    if (cache == CacheHint::kNone) return;
-    json_.Key("cache_control");
-    json_.Begin('{');
-    json_.Member("type", "ephemeral");
-    if (cache == CacheHint::kOneHour) json_.Member("ttl", "1h");
-    json_.End('}');
-  }
-
-  void WriteText(const llm::TextPart& text) {
-    json_.Begin('{');
-    json_.Member("type", "text");
-    json_.Member("text", text.text);
-    const bool cited = std::ranges::any_of(
-        text.citations, [](const llm::Citation& citation) { return citation.origin == kSelf; });
-    if (cited) {
-      json_.Key("citations");
-      WriteCitations(json_, text.citations);
-    }
-    WriteCache(text.cache);
-    json_.End('}');
-  }
-
-  void WritePart(const llm::Part& part) {
-    if (const auto* text = std::get_if<llm::TextPart>(&part)) {
-      if (!text->text.empty()) WriteText(*text);  // the API refuses empty ones
-    } else if (const auto* image = std::get_if<llm::ImagePart>(&part)) {
-      WriteImage(*image);
-    } else if (const auto* document = std::get_if<llm::DocumentPart>(&part)) {
-      WriteDocument(*document);
-    } else if (const auto* thinking = std::get_if<llm::ThinkingPart>(&part)) {
-      WriteThinkingPart(*thinking);
-    } else if (const auto* call = std::get_if<llm::ToolCallPart>(&part)) {
-      json_.Begin('{');
-      json_.Member("type", "tool_use");
-      json_.Member("id", SafeId(call->id));
-      json_.Member("name", call->name);
-      json_.Key("input");
-      json_.Raw(ArgumentsObject(call->arguments));
-      WriteCache(call->cache);
-      json_.End('}');
-    } else if (const auto* result = std::get_if<llm::ToolResultPart>(&part)) {
-      WriteResult(*result);
-    } else if (const auto* refusal = std::get_if<llm::RefusalPart>(&part)) {
-      if (!refusal->text.empty()) WriteText({.text = refusal->text});
-    } else if (const auto* opaque = std::get_if<llm::OpaquePart>(&part)) {
-      if (opaque->origin == kSelf) {
-        json_.Raw(opaque->json);
-      } else {
-        Warn(opaque->type);
-      }
-    }
-  }
-
-  void WriteThinkingPart(const llm::ThinkingPart& thinking) {
-    if (!Own(thinking)) {
-      Warn("thinking of another provider");
-      return;
-    }
-    json_.Begin('{');
-    if (thinking.redacted) {
-      json_.Member("type", "redacted_thinking");
-      json_.Member("data", thinking.signature);
+  // Not to think is what the API does when nothing is said.
+  void TranslateThinking(const llm::Reasoning& reasoning) {
+    const bool off = reasoning.effort == "none" || reasoning.effort == "minimal" ||
+                     reasoning.enabled == false || reasoning.budget_tokens == 0;
+    if (off) return;
+    if (reasoning.budget_tokens.value_or(0) > 0) {
+      budget_ = *reasoning.budget_tokens;
+    } else if (!reasoning.effort.empty()) {
+      budget_ = BudgetOf(reasoning.effort);
+    } else if (reasoning.enabled.value_or(false) || reasoning.adaptive) {
+      budget_ = BudgetOf("medium");
     } else {
-      json_.Member("type", "thinking");
-      json_.Member("thinking", thinking.text);
-      json_.Member("signature", thinking.signature);
-    }
-    json_.End('}');
-  }
-
-  void WriteImage(const llm::ImagePart& image) {
-    if (!image.file_id.empty() && image.origin != kSelf) {
-      Warn("image by file id");
       return;
     }
-    if (!image.detail.empty() && image.detail != "auto") Warn("image detail");
-    json_.Begin('{');
-    json_.Member("type", "image");
-    json_.Key("source");
-    json_.Begin('{');
-    if (!image.url.empty()) {
-      json_.Member("type", "url");
-      json_.Member("url", image.url);
-    } else if (!image.file_id.empty()) {
-      json_.Member("type", "file");
-      json_.Member("file_id", image.file_id);
+    thinking_ = Thinking::kBudget;
+    if (!profile_.adaptive_thinking) return;
+    thinking_ = Thinking::kAdaptive;
+    effort_ = IsEffort(reasoning.effort) ? reasoning.effort : EffortOf(budget_);
+    budget_ = 0;
+    if (!reasoning.summary.empty()) display_ = "summarized";
+  }
+
+  // The budget is a part of max_tokens.
+  void FitBudget() {
+    budget_ = std::max(budget_, kLeastBudget);
+    if (budget_ < max_tokens_) return;
+    budget_ = max_tokens_ - 1;
+    if (budget_ < kLeastBudget) {
+      thinking_ = Thinking::kNotSaid;
+      Warn("thinking: max_tokens leaves no room for it");
     } else {
-      json_.Member("type", "base64");
-      json_.Member("media_type", image.media_type);
-      json_.Member("data", image.data);
+      Warn(fmt::format("thinking budget lowered to {}", budget_));
     }
-    json_.End('}');
-    WriteCache(image.cache);
-    json_.End('}');
   }
 
-  void WriteDocument(const llm::DocumentPart& document) {
-    if (!document.file_id.empty() && document.origin != kSelf) {
-      Warn("document by file id");
-      return;
+  // What the API refuses beside thinking matters more than thinking does.
+  void ForgoThinking() {
+    const auto forgo = [&](std::string_view why) {
+      thinking_ = Thinking::kNotSaid;
+      Warn(std::string(why));
+    };
+    const Message* calls = OpenCalls(conversation_);
+    const auto* first = calls == nullptr || calls->parts.empty()
+                            ? nullptr
+                            : std::get_if<llm::ThinkingPart>(&calls->parts.front());
+    if (forced_tool_) {
+      forgo("thinking beside this response format");
+    } else if (MustCall()) {
+      forgo("thinking beside this tool_choice");
+    } else if (!own_ && EndsWithAssistant(conversation_)) {
+      forgo("thinking beside a begun answer");
+    } else if (thinking_ == Thinking::kBudget && calls != nullptr &&
+               (first == nullptr || !IsOwn(*first))) {
+      // Calls that began with thinking must be sent back with it.
+      forgo("thinking: the calls under way began without it");
     }
-    if (!document.data.empty() && document.media_type != "application/pdf" && !own_) {
-      Warn(fmt::format("document of type {}", document.media_type));
-      return;
-    }
-    json_.Begin('{');
-    json_.Member("type", "document");
-    json_.Key("source");
-    json_.Begin('{');
-    if (!document.url.empty()) {
-      json_.Member("type", "url");
-      json_.Member("url", document.url);
-    } else if (!document.file_id.empty()) {
-      json_.Member("type", "file");
-      json_.Member("file_id", document.file_id);
-    } else if (!document.text.empty()) {
-      json_.Member("type", "text");
-      json_.Member("media_type", "text/plain");
-      json_.Member("data", document.text);
-    } else {
-      json_.Member("type", "base64");
-      json_.Member("media_type", document.media_type);
-      json_.Member("data", document.data);
-    }
-    json_.End('}');
-    if (!document.title.empty()) json_.Member("title", document.title);
-    if (!document.context.empty()) json_.Member("context", document.context);
-    if (document.citations) {
-      json_.Key("citations");
-      json_.Begin('{');
-      json_.Flag("enabled", true);
-      json_.End('}');
-    }
-    WriteCache(document.cache);
-    json_.End('}');
   }
 
-  void WriteResult(const llm::ToolResultPart& result) {
-    json_.Begin('{');
-    json_.Member("type", "tool_result");
-    json_.Member("tool_use_id", SafeId(result.id));
-    if (!result.content.empty()) {
-      json_.Key("content");
-      json_.Begin('[');
-      for (const llm::ToolResultContent& content : result.content) {
-        std::visit([&](const auto& part) { WritePart(llm::Part(part)); }, content);
-      }
-      json_.End(']');
-    }
-    if (result.is_error) json_.Flag("is_error", true);
-    WriteCache(result.cache);
-    json_.End('}');
-  }
+  bool Thinks() const { return thinking_ == Thinking::kBudget || thinking_ == Thinking::kAdaptive; }
 
   // Tools.
 
@@ -396,13 +253,37 @@ class RequestWriter {
         Warn(fmt::format("tool {}", tool.name));
       }
     }
-    if (tools.empty() && !forced_tool_) return;
+    const bool none = tools.empty();
+    const std::vector<std::string_view> used =
+        none && !own_ ? UsedTools() : std::vector<std::string_view>{};
+    if ((none && used.empty() && !forced_tool_) || !Takes("tools")) return;
     json_.Key("tools");
     json_.Begin('[');
     for (const llm::Tool* tool : tools) WriteTool(*tool);
+    for (const std::string_view name : used) {
+      // Calls in the history want their tools declared.
+      Warn("tools of earlier turns were declared");
+      json_.Begin('{');
+      json_.Member("name", name);
+      json_.Key("input_schema");
+      json_.Raw(kAnyObject);
+      json_.End('}');
+    }
     if (forced_tool_) WriteAnswerTool();
     json_.End(']');
-    WriteChoice();
+    WriteChoice(!none, !used.empty());
+  }
+
+  std::vector<std::string_view> UsedTools() const {
+    std::vector<std::string_view> names;
+    for (const Message& message : conversation_.messages) {
+      for (const llm::Part& part : message.parts) {
+        const auto* call = std::get_if<llm::ToolCallPart>(&part);
+        if (call != nullptr && std::ranges::find(names, call->name) == names.end())
+          names.push_back(call->name);
+      }
+    }
+    return names;
   }
 
   void WriteTool(const llm::Tool& tool) {
@@ -414,15 +295,21 @@ class RequestWriter {
     json_.Member("name", tool.name);
     if (!tool.description.empty()) json_.Member("description", tool.description);
     json_.Key("input_schema");
-    json_.Raw(tool.parameters.empty() ? kAnyObject : std::string_view(tool.parameters));
-    if (tool.strict && (own_ || *tool.strict)) {
-      if (own_ || profile_.structured_output) {
-        json_.Flag("strict", *tool.strict);
-      } else {
-        Warn("strict tools");
+    if (own_) {
+      json_.Raw(tool.parameters.empty() ? kAnyObject : std::string_view(tool.parameters));
+      if (tool.strict) json_.Flag("strict", *tool.strict);
+    } else {
+      if (WriteInputSchema(json_, tool.parameters))
+        Warn(fmt::format("a part of the schema of tool {}", tool.name));
+      if (tool.strict.value_or(false)) {
+        if (profile_.structured_output && FitsOutputFormat(tool.parameters)) {
+          json_.Flag("strict", true);
+        } else {
+          Warn("strict tools");
+        }
       }
     }
-    WriteCache(tool.cache);
+    turns_.WriteCache(tool.cache);
     json_.End('}');
   }
 
@@ -434,67 +321,67 @@ class RequestWriter {
                                     ? "Gives the answer. Call it exactly once."
                                     : std::string_view(format.description));
     json_.Key("input_schema");
-    json_.Raw(format.schema.empty() ? kAnyObject : std::string_view(format.schema));
+    if (WriteInputSchema(json_, format.schema)) Warn("a part of the schema of response_format");
     json_.End('}');
   }
 
-  void WriteChoice() {
-    using Kind = llm::ToolChoice::Kind;
+  void WriteChoice(bool has_tools, bool declared) {
     llm::ToolChoice choice = conversation_.tool_choice.value_or(llm::ToolChoice{});
-    // With tools of the client's beside it, the model may call those first.
+    std::optional<bool> parallel = conversation_.parallel_tool_calls;
+    bool said = conversation_.tool_choice.has_value() || parallel.has_value();
     if (forced_tool_) {
-      const bool others = !conversation_.tools.empty() && choice.kind != Kind::kNone;
-      choice = others ? llm::ToolChoice{.kind = Kind::kRequired}
-                      : llm::ToolChoice{.kind = Kind::kTool, .name = std::string(kAnswerTool)};
+      // With tools of the client's beside it, the model may call those first.
+      said = true;
+      const bool others = has_tools && choice.kind != ChoiceKind::kNone;
+      choice = others
+                   ? llm::ToolChoice{.kind = ChoiceKind::kRequired}
+                   : llm::ToolChoice{.kind = ChoiceKind::kTool, .name = std::string(kAnswerTool)};
+      if (!others) parallel = false;
+    } else if (declared) {
+      said = true;
+      choice = {.kind = ChoiceKind::kNone};
     }
-    const bool single = conversation_.parallel_tool_calls.has_value();
-    if (!conversation_.tool_choice && !forced_tool_ && !single) return;
-    if (Thinks() && (choice.kind == Kind::kRequired || choice.kind == Kind::kTool)) {
-      Warn("tool_choice beside thinking");
-      choice = {};
-    }
+    if (!said) return;
     json_.Key("tool_choice");
     json_.Begin('{');
     switch (choice.kind) {
-      case Kind::kAuto: json_.Member("type", "auto"); break;
-      case Kind::kNone: json_.Member("type", "none"); break;
-      case Kind::kRequired: json_.Member("type", "any"); break;
-      case Kind::kTool:
+      case ChoiceKind::kAuto: json_.Member("type", "auto"); break;
+      case ChoiceKind::kNone: json_.Member("type", "none"); break;
+      case ChoiceKind::kRequired: json_.Member("type", "any"); break;
+      case ChoiceKind::kTool:
         json_.Member("type", "tool");
         json_.Member("name", choice.name);
         break;
     }
-    if (single && choice.kind != Kind::kNone)
-      json_.Flag("disable_parallel_tool_use", !*conversation_.parallel_tool_calls);
+    if (parallel && choice.kind != ChoiceKind::kNone)
+      json_.Flag("disable_parallel_tool_use", !*parallel);
     json_.End('}');
   }
 
   // Everything else.
 
   void WriteThinking() {
-    const llm::Reasoning& reasoning = conversation_.reasoning;
-    const bool off = own_ && reasoning.enabled.has_value() && !*reasoning.enabled;
-    if (!Thinks() && !off) return;
+    if (thinking_ == Thinking::kNotSaid) return;
     json_.Key("thinking");
     json_.Begin('{');
-    if (off) {
+    if (thinking_ == Thinking::kOff) {
       json_.Member("type", "disabled");
-    } else if (adaptive_) {
+    } else if (thinking_ == Thinking::kAdaptive) {
       json_.Member("type", "adaptive");
     } else {
       json_.Member("type", "enabled");
       json_.Member("budget_tokens", budget_);
     }
-    if (own_ && !reasoning.summary.empty()) json_.Member("display", reasoning.summary);
+    if (!display_.empty()) json_.Member("display", display_);
     json_.End('}');
   }
 
   void WriteOutputConfig() {
-    const bool effort = own_ && !conversation_.reasoning.effort.empty() && Takes("output_config");
+    const bool effort = !effort_.empty() && Takes("output_config");
     if (!effort && !native_format_) return;
     json_.Key("output_config");
     json_.Begin('{');
-    if (effort) json_.Member("effort", conversation_.reasoning.effort);
+    if (effort) json_.Member("effort", effort_);
     if (native_format_) {
       json_.Key("format");
       json_.Begin('{');
@@ -507,28 +394,10 @@ class RequestWriter {
   }
 
   void WriteSampling() {
-    const bool thinks = Thinks();
-    if (std::optional<double> temperature = conversation_.temperature) {
-      const double most = std::min(profile_.max_temperature, 1.0);
-      if (thinks && *temperature != 1 && !own_) {
-        Warn("temperature beside thinking");
-      } else {
-        if (*temperature > most) {
-          temperature = most;
-          Warn(fmt::format("temperature lowered to {}", most));
-        }
-        if (Takes("temperature")) json_.Member("temperature", temperature);
-      }
-    }
-    if (conversation_.top_p) {
-      if (thinks && *conversation_.top_p < 0.95 && !own_) {
-        Warn("top_p beside thinking");
-      } else if (Takes("top_p")) {
-        json_.Member("top_p", conversation_.top_p);
-      }
-    }
+    WriteTemperature();
+    WriteTopP();
     if (conversation_.top_k) {
-      if (thinks && !own_) {
+      if (Thinks() && !own_) {
         Warn("top_k beside thinking");
       } else if (Takes("top_k")) {
         json_.Member("top_k", *conversation_.top_k);
@@ -541,6 +410,35 @@ class RequestWriter {
     if (conversation_.logprobs.value_or(false)) Warn("logprobs");
     if (conversation_.top_logprobs) Warn("top_logprobs");
     if (!conversation_.verbosity.empty()) Warn("verbosity");
+  }
+
+  void WriteTemperature() {
+    std::optional<double> temperature = conversation_.temperature;
+    if (!temperature) return;
+    if (Thinks() && !own_) {
+      if (*temperature != 1) Warn("temperature beside thinking");
+      return;
+    }
+    if (!Takes("temperature")) return;
+    const double most = std::min(profile_.max_temperature, 1.0);
+    if (*temperature > most) {
+      temperature = most;
+      Warn(fmt::format("temperature lowered to {}", most));
+    }
+    json_.Member("temperature", temperature);
+  }
+
+  // Newer models refuse it beside a temperature; clients of other dialects often send both.
+  void WriteTopP() {
+    const std::optional<double> top_p = conversation_.top_p;
+    if (!top_p) return;
+    if (!own_ && conversation_.temperature) {
+      if (*top_p != 1) Warn("top_p beside temperature");
+    } else if (!own_ && Thinks() && *top_p < kLeastTopP) {
+      Warn("top_p beside thinking");
+    } else if (Takes("top_p")) {
+      json_.Member("top_p", top_p);
+    }
   }
 
   void WriteStop() {
@@ -570,10 +468,13 @@ class RequestWriter {
   const bool own_;
   JsonWriter json_;
   std::vector<std::string> warnings_;
+  TurnWriter turns_;
   bool native_format_ = false;
   bool forced_tool_ = false;
-  bool adaptive_ = false;
-  std::int64_t budget_ = 0;
+  Thinking thinking_ = Thinking::kNotSaid;
+  std::int64_t budget_ = 0;  // of kBudget
+  std::string effort_;
+  std::string display_;
   std::int64_t max_tokens_ = 0;
 };
 
