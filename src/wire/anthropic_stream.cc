@@ -15,8 +15,9 @@ Error Broken(std::string_view message) {
   return Error{.code = ErrorCode::kUpstream, .message = std::string(message)};
 }
 
-/// Gives the member another value, which is JSON.
+/// Gives the member another value, which is JSON or nothing.
 void SetMember(std::string& object, std::string_view member, std::string_view value) {
+  if (value.empty()) return;
   const llm::ByteRange range = FindMember(object, member);
   if (!range.empty()) object.replace(range.begin, range.end - range.begin, value);
 }

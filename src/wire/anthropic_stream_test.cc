@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "net/sse.h"
 #include "wire/anthropic_test_support.h"
 
 namespace triage::wire::anthropic {
@@ -25,6 +28,48 @@ constexpr std::string_view kStart =
 constexpr std::string_view kFinish =
     R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":9}})";
 constexpr std::string_view kStop = R"({"type":"message_stop"})";
+
+// What a stream means whose bytes come in pieces of `step`.
+Result<std::vector<StreamEvent>> ReadStream(std::string_view stream, std::size_t step = 1 << 20) {
+  const auto reader = NewReader();
+  std::vector<StreamEvent> events;
+  net::SseFramer framer;
+  for (std::size_t at = 0; at < stream.size(); at += step) {
+    framer.Feed(stream.substr(at, step));
+    while (const auto event = framer.Next()) {
+      if (!event->has_data) continue;
+      Result<void> read = reader->OnEvent(event->name, event->data, events);
+      if (!read) return std::move(read).error();
+    }
+  }
+  Result<void> ended = reader->OnEnd(events);
+  if (!ended) return std::move(ended).error();
+  return events;
+}
+
+// The same for events that are written down as data alone.
+Result<std::vector<StreamEvent>> ReadEvents(const std::vector<std::string_view>& events) {
+  std::string stream;
+  for (const std::string_view data : events) {
+    stream += "data: ";
+    stream += data;
+    stream += "\n\n";
+  }
+  return ReadStream(stream);
+}
+
+Answer AnswerOf(const std::vector<StreamEvent>& events) {
+  llm::AnswerBuilder builder;
+  for (const StreamEvent& event : events) builder.Add(event);
+  return builder.answer();
+}
+
+std::string WriteStream(const std::vector<StreamEvent>& events) {
+  const auto writer = NewWriter({.id = "x", .model = "m"});
+  std::string out;
+  for (const StreamEvent& event : events) writer->Write(event, out);
+  return out;
+}
 
 std::vector<StreamEvent> Events(const std::vector<std::string_view>& data) {
   Result<std::vector<StreamEvent>> read = ReadEvents(data);
@@ -260,7 +305,30 @@ TEST(AnthropicStreamReader, KeepsACompactionWhole) {
             R"({"type":"compaction","content":"So far: \"ships\""})");
 }
 
+TEST(AnthropicStreamReader, TakesNothingFromADeltaThatHasNothing) {
+  const Answer answer = AnswerOf(Events(
+      {kStart,
+       R"({"type":"content_block_start","index":0,"content_block":{"type":"compaction","content":null}})",
+       R"({"type":"content_block_delta","index":0,"delta":{"type":"compaction_delta"}})", kFinish,
+       kStop}));
+  EXPECT_EQ(std::get<llm::OpaquePart>(answer.parts.at(0)).json,
+            R"({"type":"compaction","content":null})");
+}
+
 // Writing.
+
+TEST(AnthropicStreamWriter, KeepsBlocksOnOneLineThatCameOnSeveral) {
+  const Result<std::vector<StreamEvent>> read = ReadStream(
+      "data: {\"type\":\"message_start\",\"message\":{}}\n\n"
+      "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\r\n"
+      "data: \"type\":\"hologram\",\r\ndata: \"depth\":3}}\n\n"
+      "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\n");
+  ASSERT_TRUE(read);
+  const std::string written = WriteStream(*read);
+  const Result<std::vector<StreamEvent>> again = ReadStream(written);
+  ASSERT_TRUE(again) << written;
+  EXPECT_EQ(std::get<llm::OpaquePart>(AnswerOf(*again).parts.at(0)).type, "hologram");
+}
 
 TEST(AnthropicStreamWriter, WritesOneBlockAfterTheOtherWhenCallsInterleave) {
   const std::string out = WriteStream({{.kind = Kind::kStart},

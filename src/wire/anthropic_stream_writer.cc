@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <utility>
@@ -67,11 +68,16 @@ class Writer final : public StreamWriter {
     bool ended = false;
   };
 
+  // Blocks and citations go on as they were written, which may be on several lines.
   static void Event(std::string& out, std::string_view name, std::string_view data) {
     out += "event: ";
     out += name;
     out += "\ndata: ";
+    const std::size_t begin = out.size();
     out += data;
+    std::replace_if(
+        out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
+        [](char c) { return c == '\n' || c == '\r'; }, ' ');
     out += "\n\n";
   }
 
