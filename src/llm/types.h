@@ -125,10 +125,11 @@ struct Request {
   std::vector<Turn> turns;  ///< views into `text`
 
   // Where a same-dialect provider's bytes differ from the client's.
-  ByteRange model_value;           ///< the JSON string with its quotes
-  ByteRange stream_options_value;  ///< the JSON value
-  bool rewrite = false;            ///< its bytes are not fit for any provider as they are
-  std::uint32_t object_begin = 0;  ///< just behind the top-level '{'
+  ByteRange model_value;                   ///< the JSON string with its quotes
+  ByteRange stream_options_value;          ///< the JSON value
+  std::vector<ByteRange> developer_roles;  ///< messages' "developer", as JSON strings
+  std::vector<std::uint32_t> keys;  ///< offsets of the top-level object's keys (their first quotes)
+  bool rewrite = false;             ///< its bytes are not fit for any provider as they are
 };
 
 /// Why generation ended, with the provider's own word kept.

@@ -17,6 +17,7 @@
 #include "wire/codec.h"
 #include "wire/embeddings.h"
 #include "wire/openai_chat.h"
+#include "wire/splice.h"
 
 namespace triage::providers {
 namespace {
@@ -173,17 +174,13 @@ Result<std::string> HttpProvider::Path(const llm::Call& call) const {
 
 Result<void> HttpProvider::MakeBody(const llm::Call& call, Body& body) const {
   const llm::Request& request = *call.request;
-  if (request.operation == Operation::kEmbed || request.dialect == options_.dialect) {
-    const bool plain = request.operation != Operation::kGenerate;
-    if (plain || !wire::MustRewrite(request, options_.profile)) {
-      if (!plain && request.dialect == Dialect::kOpenAiChat && options_.profile.stream_usage) {
-        wire::SpliceRequest(request, call.model, body.spliced);
-      } else {
-        wire::SpliceModel(request, call.model, body.spliced);
-      }
-      body.parts = body.spliced.parts();
-      return {};
-    }
+  // Embeddings have one dialect.
+  const bool same = request.operation == Operation::kEmbed || request.dialect == options_.dialect;
+  if (same && (request.operation != Operation::kGenerate || !request.rewrite)) {
+    wire::SpliceRequest(request, call.model, options_.profile, body.spliced);
+    body.parts = body.spliced.parts();
+    body.warnings = std::move(body.spliced.warnings());
+    return {};
   }
   Result<wire::WrittenRequest> written =
       wire::TranslateRequest(request, options_.dialect, call.model, options_.profile);

@@ -1,7 +1,5 @@
 #include "wire/client_request.h"
 
-#include <algorithm>
-#include <charconv>
 #include <limits>
 #include <utility>
 #include <variant>
@@ -104,32 +102,10 @@ void FillRequest(llm::Conversation conversation, std::string body, llm::Request&
   request.needs = llm::NeedsOf(conversation);
   FillTurns(conversation.messages, request);
   request.model_value = FindMember(request.body, "model");
+  request.keys = FindKeys(request.body);
   request.rewrite =
       (request.dialect == llm::Dialect::kAnthropic && !conversation.metadata.empty()) ||
       (request.dialect == llm::Dialect::kOpenAiResponses && CarriesForeignReasoning(request.body));
-}
-
-bool MustRewrite(const llm::Request& request, const llm::Profile& profile) {
-  if (request.rewrite || !profile.accepts.empty()) return true;
-  const auto has = [&](std::string_view field) { return !FindMember(request.body, field).empty(); };
-  if (std::ranges::any_of(profile.refuses, has)) return true;
-  if (request.dialect != llm::Dialect::kOpenAiChat) return false;
-  if (!profile.max_tokens_field.empty()) {
-    for (const std::string_view field : {"max_tokens", "max_completion_tokens"}) {
-      if (field != profile.max_tokens_field && has(field)) return true;
-    }
-  }
-  if (!profile.developer_role && request.body.find("\"developer\"") != std::string::npos)
-    return true;
-  if (!profile.stream_usage && request.stream && has("stream_options")) return true;
-  if (profile.max_temperature < 2) {
-    const llm::ByteRange range = FindMember(request.body, "temperature");
-    double temperature = 0;
-    std::from_chars(request.body.data() + range.begin, request.body.data() + range.end,
-                    temperature);
-    if (temperature > profile.max_temperature) return true;
-  }
-  return false;
 }
 
 Result<WrittenRequest> TranslateRequest(const llm::Request& request, llm::Dialect target,

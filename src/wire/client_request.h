@@ -19,14 +19,9 @@ Result<void> ReadClientRequest(llm::Dialect dialect, std::string body, const Rea
 /// Fills in what Triage has to know of a request: all but its context.
 void FillRequest(llm::Conversation conversation, std::string body, llm::Request& request);
 
-/// The client's request for a target of another dialect, or of its own where bytes cannot simply
-/// be spliced. Errors as Codec::ReadRequest and WriteRequest.
+/// The client's request for a target of another dialect, or of its own where `request.rewrite` says
+/// that its bytes cannot be spliced. Errors as Codec::ReadRequest and WriteRequest.
 Result<WrittenRequest> TranslateRequest(const llm::Request& request, llm::Dialect target,
                                         std::string_view model, const llm::Profile& profile);
-
-/// Whether the client's bytes cannot go to a provider of the same dialect with only the model
-/// replaced: the profile refuses or renames a field that is there, or the body holds what is
-/// Triage's alone. Such a request is translated into its own dialect.
-bool MustRewrite(const llm::Request& request, const llm::Profile& profile);
 
 }  // namespace triage::wire

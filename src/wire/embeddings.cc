@@ -107,6 +107,7 @@ Result<void> ReadEmbeddingsRequest(std::string body, const ReadLimits& limits,
     request.body.replace(value.begin, value.end - value.begin, "\"float\"");
   }
   request.model_value = FindMember(request.body, "model");
+  request.keys = FindKeys(request.body);
   return {};
 }
 

@@ -338,34 +338,42 @@ std::optional<JsonProblem> FindJsonProblem(std::string_view text, int max_depth)
   return ProblemFinder(text, max_depth).Run();
 }
 
-llm::ByteRange FindMember(std::string_view text, std::string_view key) {
+namespace {
+
+// Calls `visit(quote, value, end)` for each member of the top-level object, until it says false.
+template <class Visit>
+void EachMember(std::string_view text, Visit&& visit) {
   int depth = 0;
   bool at_key = false;  // the next string at depth 1 is a key
-  bool found = false;   // its value comes next
-  std::size_t value = 0;
+  std::size_t quote = 0;
+  std::size_t value = 0;  // 0 = not come to yet
+  bool inside = false;    // a member
   for (std::size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
     const bool blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
-    if (found && value == 0 && !blank && c != ':') value = at;
+    if (inside && value == 0 && !blank && c != ':') value = at;
     if (c == '"') {
-      const std::size_t begin = at + 1;
+      const std::size_t begin = at;
       for (++at; at < text.size() && text[at] != '"'; ++at) {
         if (text[at] == '\\') ++at;
       }
       if (depth == 1 && at_key) {
-        found = text.substr(begin, at - begin) == key;
+        quote = begin;
+        value = 0;
+        inside = true;
         at_key = false;
       }
     } else if (c == '{' || c == '[') {
       at_key = ++depth == 1;
     } else if (c == '}' || c == ']' || c == ',') {
-      if (depth == 1 && found && value != 0) {
+      if (depth == 1 && inside && value != 0) {
         std::size_t end = at;
         while (end > value && (text[end - 1] == ' ' || text[end - 1] == '\t' ||
                                text[end - 1] == '\n' || text[end - 1] == '\r')) {
           --end;
         }
-        return {static_cast<std::uint32_t>(value), static_cast<std::uint32_t>(end)};
+        if (!visit(quote, value, end)) return;
+        inside = false;
       }
       if (c == ',') {
         at_key = depth == 1;
@@ -374,7 +382,28 @@ llm::ByteRange FindMember(std::string_view text, std::string_view key) {
       }
     }
   }
-  return {};
+}
+
+}  // namespace
+
+llm::ByteRange FindMember(std::string_view text, std::string_view key) {
+  llm::ByteRange range;
+  EachMember(text, [&](std::size_t quote, std::size_t value, std::size_t end) {
+    const std::string_view rest = text.substr(quote + 1);
+    if (!rest.starts_with(key) || !rest.substr(key.size()).starts_with('"')) return true;
+    range = {static_cast<std::uint32_t>(value), static_cast<std::uint32_t>(end)};
+    return false;
+  });
+  return range;
+}
+
+std::vector<std::uint32_t> FindKeys(std::string_view text) {
+  std::vector<std::uint32_t> keys;
+  EachMember(text, [&](std::size_t quote, std::size_t, std::size_t) {
+    keys.push_back(static_cast<std::uint32_t>(quote));
+    return true;
+  });
+  return keys;
 }
 
 }  // namespace triage::wire

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "llm/types.h"
 
@@ -37,6 +39,9 @@ std::size_t WholeCharacters(std::string_view text);
 /// Where the value of member `key` of the top-level object stands in `text`, which is known to be
 /// valid JSON and to give the key without escapes; an empty range when there is none.
 llm::ByteRange FindMember(std::string_view text, std::string_view key);
+
+/// Offsets of the first quotes of the top-level object's keys, in order. `text` is valid JSON.
+std::vector<std::uint32_t> FindKeys(std::string_view text);
 
 struct JsonProblem {
   std::size_t offset = 0;  ///< of the byte at fault

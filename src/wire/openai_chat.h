@@ -1,9 +1,7 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -29,35 +27,6 @@ struct ChatLimits {
 /// Keys of `metadata` are not taken out: the provider sees them. Error kInvalidRequest with the
 /// JSON pointer in `field` and a remedy in `message`; kTooLarge for a body over its limit.
 Result<void> ParseChatRequest(std::string body, const ChatLimits& limits, llm::Request& request);
-
-/// A body as pieces to be sent one after the other. Pieces point into the request and into this.
-/// Not movable.
-class SplicedBody {
- public:
-  SplicedBody() = default;
-  SplicedBody(const SplicedBody&) = delete;
-  SplicedBody& operator=(const SplicedBody&) = delete;
-
-  std::span<const std::string_view> parts() const { return {parts_.data(), count_}; }
-
-  std::size_t size() const;
-
- private:
-  friend void SpliceRequest(const llm::Request&, std::string_view, SplicedBody&);
-  friend void SpliceModel(const llm::Request&, std::string_view, SplicedBody&);
-
-  std::array<std::string_view, 6> parts_;  // at most two edits and what is around them
-  std::size_t count_ = 0;
-  std::string model_;
-};
-
-/// The client's bytes with nothing but `model` replaced; for any dialect.
-void SpliceModel(const llm::Request& request, std::string_view provider_model, SplicedBody& out);
-
-/// The client's bytes with `model` replaced and, for streams, `stream_options.include_usage` true.
-/// All other bytes stay as and where they are, so that a provider's prompt cache sees the same
-/// prefix every time.
-void SpliceRequest(const llm::Request& request, std::string_view provider_model, SplicedBody& out);
 
 /// Reads a provider's non-streamed answer. Error kUpstream when it is not a chat completion or
 /// carries an error.

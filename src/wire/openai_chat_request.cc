@@ -11,6 +11,7 @@
 #include "wire/json.h"
 #include "wire/json_cursor.h"
 #include "wire/openai_chat.h"
+#include "wire/openai_chat_tools.h"
 
 namespace triage::wire {
 namespace {
@@ -73,7 +74,7 @@ std::optional<llm::Role> RoleOf(std::string_view name) {
 }
 
 // Walks a body once and fills a Request. Functions return false when reading must stop: with
-// `error_` set when a value is wrong, without when the JSON itself is broken (FindJsonProblem then
+// `fault_` set when a value is wrong, without when the JSON itself is broken (FindJsonProblem then
 // says where).
 class Reader {
  public:
@@ -82,7 +83,7 @@ class Reader {
 
   Result<void> Run(simdjson::ondemand::parser& parser) {
     if (ReadBody(parser) && CheckRequired()) return {};
-    if (error_) return std::move(*error_);
+    if (fault_.error()) return *std::move(fault_.error());
     const auto problem = FindJsonProblem(request_.body, limits_.max_depth);
     if (problem) {
       return Error{.code = ErrorCode::kInvalidRequest,
@@ -94,15 +95,12 @@ class Reader {
   }
 
  private:
-  bool Fail(std::string pointer, std::string message) {
-    error_ = Error{.code = ErrorCode::kInvalidRequest,
-                   .message = fmt::format("{}: {}", pointer, message),
-                   .field = std::move(pointer)};
-    return false;
+  bool Fail(std::string pointer, std::string_view message) {
+    return fault_.Say(std::move(pointer), message);
   }
 
   bool WrongType(std::string pointer, std::string_view wanted) {
-    return Fail(std::move(pointer), fmt::format("must be {}.", wanted));
+    return fault_.WrongType(std::move(pointer), wanted);
   }
 
   bool ReadBody(simdjson::ondemand::parser& parser) {
@@ -111,10 +109,11 @@ class Reader {
     if (parser.iterate(body.data(), body.size(), body.capacity()).get(document)) return false;
     object top;
     if (document.get_object().get(top)) return false;
-    request_.object_begin = static_cast<std::uint32_t>(body.find('{') + 1);
+    request_.keys.reserve(16);
     for (auto each : top) {
       field entry;
       if (std::move(each).get(entry)) return false;
+      request_.keys.push_back(static_cast<std::uint32_t>(entry.key().raw() - body.data() - 1));
       std::string_view key;
       if (!cursor_.Key(entry, key)) return false;
       if (!Once(key) || !ReadField(key, entry.value())) return false;
@@ -175,8 +174,9 @@ class Reader {
         if (given != 0) request_.max_output_tokens = given;
         return true;
       }
-      case Key::kTools: return ReadTools(v, "/tools");
-      case Key::kFunctions: return ReadTools(v, "/functions");
+      case Key::kTools: return CheckTools(cursor_, v, "/tools", fault_, request_.needs.tools);
+      case Key::kFunctions:
+        return CheckTools(cursor_, v, "/functions", fault_, request_.needs.tools);
       case Key::kResponseFormat: return ReadResponseFormat(v);
       case Key::kLogprobs: {
         bool wanted = false;
@@ -294,27 +294,6 @@ class Reader {
     std::string_view whole;
     if (options.raw_json().get(whole)) return false;
     request_.stream_options_value = RangeOf(JsonCursor::Trimmed(whole));
-    return true;
-  }
-
-  bool ReadTools(value& v, std::string_view pointer) {
-    const std::string_view token = JsonCursor::Token(v);
-    if (token == "null") return true;
-    if (!token.starts_with('[')) {
-      return cursor_.Check(v, 1) && WrongType(std::string(pointer), "an array");
-    }
-    array tools;
-    if (v.get_array().get(tools)) return false;
-    std::size_t index = 0;
-    for (auto each : tools) {
-      value tool;
-      if (std::move(each).get(tool)) return false;
-      const bool is_object = JsonCursor::Token(tool).starts_with('{');
-      if (!cursor_.Check(tool, 2)) return false;
-      if (!is_object) return WrongType(fmt::format("{}/{}", pointer, index), "an object");
-      request_.needs.tools = true;
-      ++index;
-    }
     return true;
   }
 
@@ -449,11 +428,15 @@ class Reader {
     if (!JsonCursor::IsString(token)) {
       return cursor_.Check(v, 3) && Fail(MessagePointer("/role"), kRoles);
     }
-    role = RoleOf(JsonCursor::Inside(token));
-    if (role) return true;
-    std::string name;
-    if (!AppendUnescaped(name, JsonCursor::Inside(token))) return false;
+    std::string_view name = JsonCursor::Inside(token);
+    std::string decoded;
     role = RoleOf(name);
+    if (!role) {
+      if (!AppendUnescaped(decoded, name)) return false;
+      name = decoded;
+      role = RoleOf(name);
+    }
+    if (name == "developer") request_.developer_roles.push_back(RangeOf(token));
     return role ||
            Fail(MessagePointer("/role"),
                 fmt::format("unknown role {}; {}", JsonString(Utf8Prefix(name, 64)), kRoles));
@@ -493,7 +476,7 @@ class Reader {
     std::string_view type;
     std::string_view text;
     bool has_image = false;
-    const char* image_begin = nullptr;
+    bool by_url = false;
     for (auto each : part) {
       field entry;
       std::string_view key;
@@ -508,10 +491,10 @@ class Reader {
         target = token;
       }
       if (key == "image_url") {
-        has_image = token.starts_with('{') || JsonCursor::IsString(token);
-        if (has_image) image_begin = token.data();
+        if (!ReadImage(inner, has_image, by_url)) return false;
+      } else if (!cursor_.Check(inner, 5)) {
+        return false;
       }
-      if (!cursor_.Check(inner, 5)) return false;
     }
     if (!JsonCursor::IsString(type)) {
       return Fail(pointer("/type"), "must be a string such as \"text\" or \"image_url\".");
@@ -523,27 +506,36 @@ class Reader {
     if (type == "\"image_url\"") {
       if (!has_image) return Fail(pointer("/image_url"), "must be an object with a url.");
       request_.needs.vision = true;
-      request_.needs.image_urls = request_.needs.image_urls || !IsDataUrl(image_begin);
+      request_.needs.image_urls = request_.needs.image_urls || by_url;
     }
     if (type == "\"file\"") request_.needs.documents = true;
     return true;
   }
 
-  // Whether the image that begins there, an object with a url or the url itself, is in the request.
-  bool IsDataUrl(const char* begin) const {
-    constexpr std::string_view kKey = "\"url\"";
-    constexpr std::string_view kData = "\"data:";
-    std::string_view rest(
-        begin, static_cast<std::size_t>(request_.body.data() + request_.body.size() - begin));
-    if (rest.starts_with('{')) {
-      const std::size_t key = rest.find(kKey);
-      if (key == std::string_view::npos) return false;
-      rest.remove_prefix(key + kKey.size());
-      const std::size_t value = rest.find('"');
-      if (value == std::string_view::npos) return false;
-      rest.remove_prefix(value);
+  // {"url": "…"}, or the URL alone as some clients send it. `by_url`: it holds no data.
+  bool ReadImage(value& v, bool& found, bool& by_url) {
+    const auto take = [&](std::string_view url) {
+      found = url.size() > 2 && JsonCursor::IsString(url);
+      if (!found) return;
+      std::string scheme;  // the data behind it may be large
+      AppendUnescaped(scheme, JsonCursor::Inside(url).substr(0, 64));
+      by_url = !scheme.starts_with("data:");
+    };
+    const std::string_view token = JsonCursor::Token(v);
+    if (!token.starts_with('{')) {
+      take(token);
+      return cursor_.Check(v, 5);
     }
-    return rest.starts_with(kData);
+    object image;
+    if (v.get_object().get(image)) return false;
+    for (auto each : image) {
+      field entry;
+      std::string_view key;
+      if (std::move(each).get(entry) || !cursor_.Key(entry, key)) return false;
+      if (key == "url") take(JsonCursor::Token(entry.value()));
+      if (!cursor_.Check(entry.value(), 6)) return false;
+    }
+    return true;
   }
 
   bool CheckRequired() {
@@ -563,7 +555,7 @@ class Reader {
   const ChatLimits& limits_;
   llm::Request& request_;
   JsonCursor cursor_;
-  std::optional<Error> error_;
+  Fault fault_;
   std::string user_;
   std::uint32_t seen_ = 0;                // known top-level keys
   std::vector<std::string_view> others_;  // unknown ones

@@ -25,17 +25,6 @@ void ExpectAccepted(std::string body, llm::Request& request) {
   ASSERT_TRUE(result) << result.error().message;
 }
 
-std::string Spliced(std::string body, std::string_view model) {
-  llm::Request request;
-  ExpectAccepted(std::move(body), request);
-  SplicedBody spliced;
-  SpliceRequest(request, model, spliced);
-  std::string out;
-  for (std::string_view part : spliced.parts()) out += part;
-  EXPECT_EQ(out.size(), spliced.size());
-  return out;
-}
-
 TEST(ParseChatRequest, ReadsModelMessagesAndOffsets) {
   llm::Request request;
   ExpectAccepted(kPlain, request);
@@ -46,7 +35,7 @@ TEST(ParseChatRequest, ReadsModelMessagesAndOffsets) {
   ASSERT_EQ(request.turns.size(), 1U);
   EXPECT_EQ(request.turns[0].role, llm::Role::kUser);
   EXPECT_EQ(request.turns[0].text, "Hi");
-  EXPECT_EQ(request.object_begin, 1U);
+  EXPECT_THAT(request.keys, ::testing::ElementsAre(1U, 16U));
   EXPECT_EQ(request.body.substr(request.model_value.begin,
                                 request.model_value.end - request.model_value.begin),
             R"("auto")");
@@ -82,7 +71,7 @@ TEST(ParseChatRequest, DerivesWhatTheModelMustBeAbleToDo) {
   ExpectAccepted(
       R"({"model":"m","messages":[{"role":"user","content":""}],"n":2,"top_logprobs":3,"logprobs":true,)"
       R"("response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{}}},)"
-      R"("tools":[{"type":"function"}],"max_tokens":5,"max_completion_tokens":7,"temperature":0.5})",
+      R"("tools":[{"type":"function","function":{"name":"f"}}],"max_tokens":5,"max_completion_tokens":7,"temperature":0.5})",
       request);
   EXPECT_TRUE(request.needs.several_choices);
   EXPECT_TRUE(request.needs.logprobs);
@@ -91,6 +80,39 @@ TEST(ParseChatRequest, DerivesWhatTheModelMustBeAbleToDo) {
   EXPECT_TRUE(request.needs.tools);
   EXPECT_FALSE(request.needs.vision);
   EXPECT_EQ(request.max_output_tokens, 7);
+}
+
+TEST(ParseChatRequest, TellsImagesByUrlFromImagesInTheRequest) {
+  const auto needs = [](const std::string& part) {
+    llm::Request request;
+    ExpectAccepted(R"({"model":"m","messages":[{"role":"user","content":[)" + part + "]}]}",
+                   request);
+    return request.needs;
+  };
+  const std::string data = std::string(R"("data:image/png;base64,)") + std::string(99, 'A') + '"';
+  for (const std::string& image : std::vector<std::string>{
+           data, R"({"detail":"low","url":)" + data + "}",
+           R"({"url":"dat\u0061:image/png;base64,A"})", R"({"detail":"url","url":"data:,"})"}) {
+    const llm::Needs got = needs(R"({"image_url":)" + image + R"(,"type":"image_url"})");
+    EXPECT_TRUE(got.vision) << image;
+    EXPECT_FALSE(got.image_urls) << image;
+  }
+  for (const std::string image :
+       {R"("https://e.com/a.png")", R"({"url":"https://e.com/data:a","detail":"data:"})"}) {
+    const llm::Needs got = needs(R"({"type":"image_url","image_url":)" + image + "}," +
+                                 R"({"type":"image_url","image_url":)" + data + "}");
+    EXPECT_TRUE(got.image_urls) << image;
+  }
+  EXPECT_FALSE(needs(R"({"type":"text","text":"x"})").vision);
+}
+
+TEST(ParseChatRequest, KnowsThatFilesAreDocuments) {
+  llm::Request request;
+  ExpectAccepted(
+      R"({"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_data":"data:application/pdf;base64,JVBERi0="}}]}]})",
+      request);
+  EXPECT_TRUE(request.needs.documents);
+  EXPECT_FALSE(request.needs.vision);
 }
 
 TEST(ParseChatRequest, TreatsNullAndDefaultsAsNotGiven) {
@@ -189,7 +211,17 @@ TEST(ParseChatRequest, NamesTheFieldAtFault) {
       {WithField(R"("max_completion_tokens":"5")"), "/max_completion_tokens", "whole number"},
       {WithField(R"("n":-1)"), "/n", "from 1 to 128"},
       {WithField(R"("tools":{})"), "/tools", "array"},
-      {WithField(R"("tools":[{},"x"])"), "/tools/1", "object"},
+      {WithField(R"("tools":[{"type":"web_search"},"x"])"), "/tools/1", "object"},
+      {WithField(R"("tools":[{"function":{"name":"f"}}])"), "/tools/0/type", "string"},
+      {WithField(R"("tools":[{"type":"function"}])"), "/tools/0/function", "missing"},
+      {WithField(R"("tools":[{"type":"function","function":"f"}])"), "/tools/0/function",
+       "missing"},
+      {WithField(R"("tools":[{"type":"function","function":{"name":""}}])"),
+       "/tools/0/function/name", "name the function"},
+      {WithField(R"("tools":[{"function":{"name":"f","parameters":[]},"type":"function"}])"),
+       "/tools/0/function/parameters", "JSON Schema"},
+      {WithField(R"("functions":[{"name":"f"},{"parameters":{}}])"), "/functions/1/name",
+       "name the function"},
       {WithField(R"("response_format":"json")"), "/response_format", "object"},
       {WithField(R"("response_format":{})"), "/response_format/type", "missing"},
       {WithField(R"("temperature":"hot")"), "/temperature", "number"},
@@ -280,50 +312,6 @@ TEST(ParseChatRequest, RefusesEveryPrefixOfAValidBody) {
   }
   llm::Request request;
   ExpectAccepted(body, request);
-}
-
-TEST(SpliceRequest, ChangesOnlyTheModelWhenNothingStreams) {
-  const std::string body =
-      "{ \"messages\" : [{\"role\":\"user\",\"content\":\"\\u0041 \\/ ä\"}] "
-      ",\n\"model\":\t\"auto\" ,"
-      "\"x\":1e2, \"stream_options\":{\"a\":1}}\n";
-  std::string expected = body;
-  expected.replace(expected.find("\"auto\""), 6, "\"llama \\\"3\\\"\"");
-  EXPECT_EQ(Spliced(body, "llama \"3\""), expected);
-}
-
-TEST(SpliceRequest, AsksForUsageInEveryStreamAndKeepsAllOtherBytes) {
-  const std::string head =
-      R"({"stream":true, "messages":[{"role":"user","content":"x"}],"model":"a")";
-  const std::string head_out =
-      R"("stream":true, "messages":[{"role":"user","content":"x"}],"model":"b")";
-  const std::string field = R"({"stream_options":{"include_usage":true},)";
-  EXPECT_EQ(Spliced(head + "}", "b"), field + head_out + "}");
-  const std::vector<std::pair<std::string, std::string>> options = {
-      {"null", R"({"include_usage":true})"},
-      {"{}", R"({"include_usage":true})"},
-      {"{ }", R"({"include_usage":true })"},
-      {R"({"a":[1, 2]})", R"({"include_usage":true,"a":[1, 2]})"},
-      {R"({"include_usage" : false , "a":1})", R"({"include_usage" : true , "a":1})"},
-      {R"({"a":1,"include_usage":null})", R"({"a":1,"include_usage":true})"},
-      {R"({"include_us\u0061ge":false})", R"({"include_us\u0061ge":true})"},
-      {R"({"a":1,"include_usage":true})", R"({"a":1,"include_usage":true})"},
-  };
-  for (const auto& [given, wanted] : options) {
-    EXPECT_EQ(Spliced(head + R"(, "stream_options": )" + given + " ,\"z\":0}", "b"),
-              "{" + head_out + R"(, "stream_options": )" + wanted + " ,\"z\":0}");
-    EXPECT_EQ(Spliced(R"({"stream_options":)" + given + "," + head.substr(1) + "}", "b"),
-              R"({"stream_options":)" + wanted + "," + head_out + "}");
-  }
-}
-
-TEST(SpliceRequest, GivesValidJsonForEveryCase) {
-  const std::string out = Spliced(
-      R"({"model":"a","stream":true,"messages":[{"role":"user","content":"x"}]})", "groq/ä\n");
-  const auto parsed = nlohmann::json::parse(out, nullptr, false);
-  ASSERT_TRUE(parsed.is_object());
-  EXPECT_EQ(parsed["model"], "groq/ä\n");
-  EXPECT_EQ(parsed["stream_options"]["include_usage"], true);
 }
 
 TEST(ParseChatResponse, SplitsUsageIntoDisjointClasses) {
