@@ -344,7 +344,7 @@ class RequestReader {
     }
     if (const JsonValue call = v["function_call"]; !call.null()) {
       if (!ReadCall(call, call, {})) return false;
-      call_parts_.back().id = call_parts_.back().name;  // results name the function instead
+      functions_[call_parts_.back().name] = call_parts_.back().id;
     }
     const JsonValue calls = v["tool_calls"];
     if (!calls.null() && !calls.is_array()) return Fail(calls, "must be an array of tool calls.");
@@ -390,6 +390,10 @@ class RequestReader {
       return FailMember(v, wanted, "is missing; say which call this is the result of.");
     result.id = v[wanted].string();
     result.name = v["name"].string();
+    if (older) {  // names the function, and means its last call
+      if (const auto call = functions_.find(result.id); call != functions_.end())
+        result.id = call->second;
+    }
     if (result.name.empty()) {
       if (const auto known = names_.find(result.id); known != names_.end())
         result.name = known->second;
@@ -504,8 +508,9 @@ class RequestReader {
   const ReadLimits& limits_;
   llm::Conversation out_;
   std::optional<Error> error_;
-  std::unordered_map<std::string, std::string> names_;  // of called functions, by the call's id
-  std::vector<llm::ToolCallPart> call_parts_;           // of the message that is being read
+  std::unordered_map<std::string, std::string> names_;      // of called functions, by the call's id
+  std::unordered_map<std::string, std::string> functions_;  // last call's id, by its function
+  std::vector<llm::ToolCallPart> call_parts_;               // of the message that is being read
   std::size_t made_up_ = 0;
   std::size_t parts_ = 0;
 };
