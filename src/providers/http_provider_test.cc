@@ -2,14 +2,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include "net/server.h"
+#include "wire/client_request.h"
 #include "wire/openai_chat.h"
 
 namespace triage::providers {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using namespace std::chrono_literals;
 
 // What the fake provider answers, in pieces, and what it saw.
@@ -89,8 +92,38 @@ struct Outcome {
   std::string content_type;
   std::optional<std::uint64_t> length;
   llm::ReplySummary summary;
+  std::vector<std::string> warnings;
   llm::CallTiming timing;
   bool done = false;
+};
+
+std::string Gzip(std::string_view text) {
+  z_stream stream{};
+  TRIAGE_CHECK(deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) ==
+               Z_OK);
+  std::string in(text);
+  std::string out(deflateBound(&stream, in.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(in.data());
+  stream.avail_in = static_cast<uInt>(in.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  TRIAGE_CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+/// Says in a field what it was given to sign.
+class EchoSigner : public Signer {
+ public:
+  Result<std::vector<std::pair<std::string, std::string>>> Sign(const Outgoing& request,
+                                                                WallTime) const override {
+    std::size_t bytes = 0;
+    for (const std::string_view piece : request.body) bytes += piece.size();
+    return std::vector<std::pair<std::string, std::string>>{
+        {"X-Proof", std::string(request.method) + " " + std::string(request.target) + " " +
+                        std::to_string(bytes)}};
+  }
 };
 
 class HttpProviderTest : public ::testing::Test {
@@ -111,7 +144,7 @@ class HttpProviderTest : public ::testing::Test {
 
   Task<void> Run(HttpProvider& provider, const llm::Request& request, Outcome& out) {
     const llm::Call call{
-        .request = &request, .model = "llama-3", .limits = limits_, .cancel = &cancel_};
+        .request = &request, .model = model_, .limits = limits_, .cancel = &cancel_};
     Result<std::unique_ptr<llm::Reply>> started = co_await provider.Start(call, out.timing);
     if (!started) {
       out.start_error = std::move(started).error();
@@ -121,6 +154,7 @@ class HttpProviderTest : public ::testing::Test {
     std::unique_ptr<llm::Reply> reply = std::move(*started);
     out.content_type = reply->content_type();
     out.length = reply->content_length();
+    out.warnings.assign(reply->warnings().begin(), reply->warnings().end());
     while (true) {
       const Result<std::string_view> bytes = co_await reply->Next();
       if (!bytes) out.next_error = bytes.error();
@@ -134,7 +168,9 @@ class HttpProviderTest : public ::testing::Test {
 
   Outcome Ask(std::string extra = "") {
     llm::Request request;
-    const auto parsed = wire::ParseChatRequest(
+    request.id = "r-1";
+    const auto parsed = wire::ReadClientRequest(
+        client_dialect_,
         R"({"model":"auto","messages":[{"role":"user","content":"x"}])" + extra + "}", {}, request);
     TRIAGE_CHECK(parsed.has_value());
     HttpProvider provider(client_, options_);
@@ -158,6 +194,8 @@ class HttpProviderTest : public ::testing::Test {
   net::Client client_;
   HttpProviderOptions options_;
   llm::AttemptLimits limits_;
+  std::string model_ = "llama-3";
+  llm::Dialect client_dialect_ = llm::Dialect::kOpenAiChat;
   CancelScope cancel_;
   bool leave_after_first_bytes_ = false;
   bool closed_ = false;
@@ -380,6 +418,155 @@ TEST_F(HttpProviderTest, ReusesTheConnectionAfterAStreamReadToItsEnd) {
   const Outcome again = AskStream();
   EXPECT_EQ(again.timing.connect.count(), 0);
   EXPECT_EQ(again.body, kFirst + kStop + kDone);
+}
+
+// A provider of another dialect than the client's.
+
+const std::string kMessage =
+    R"({"id":"msg_1","type":"message","role":"assistant","model":"claude-1","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":5,"cache_read_input_tokens":3,"output_tokens":2}})";
+const std::string kMessageStart =
+    "event: message_start\ndata: "
+    R"({"type":"message_start","message":{"id":"msg_1","model":"claude-1","usage":{"input_tokens":5,"output_tokens":1}}})"
+    "\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\n";
+const std::string kBlock =
+    "event: content_block_start\ndata: "
+    R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})"
+    "\n\nevent: content_block_delta\ndata: "
+    R"({"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}})"
+    "\n\nevent: content_block_stop\ndata: "
+    R"({"type":"content_block_stop","index":0})"
+    "\n\n";
+const std::string kMessageEnd =
+    "event: message_delta\ndata: "
+    R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}})"
+    "\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+const std::string kOverloaded =
+    "event: error\ndata: "
+    R"({"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}})"
+    "\n\n";
+
+class AnthropicEndpoint : public HttpProviderTest {
+ protected:
+  AnthropicEndpoint() {
+    options_.dialect = llm::Dialect::kAnthropic;
+    options_.paths.generate = "/messages";
+  }
+};
+
+TEST_F(AnthropicEndpoint, AnswersAChatClientInItsOwnShape) {
+  upstream_.script.pieces = {kMessage};
+  const Outcome out = Ask(R"(,"max_tokens":9,"seed":1)");
+  ASSERT_FALSE(out.start_error) << out.start_error->message;
+  EXPECT_EQ(upstream_.target, "/v1/messages");
+  EXPECT_THAT(upstream_.body, HasSubstr(R"({"model":"llama-3","max_tokens":9,"messages":[)"));
+  EXPECT_THAT(out.body, HasSubstr(R"("object":"chat.completion")"));
+  EXPECT_THAT(out.body, HasSubstr(R"("prompt_tokens":8,"completion_tokens":2)"));
+  EXPECT_THAT(out.warnings, ::testing::ElementsAre("seed"));
+  EXPECT_EQ(out.summary.served_model, "claude-1");
+  EXPECT_EQ(out.summary.usage->cache_read, 3);
+  EXPECT_TRUE(out.summary.complete);
+}
+
+TEST_F(AnthropicEndpoint, StreamsToAChatClientInItsOwnShape) {
+  ScriptStream({kMessageStart, kBlock.substr(0, 50), kBlock.substr(50), kMessageEnd});
+  const Outcome out = AskStream();
+  ASSERT_FALSE(out.start_error) << out.start_error->message;
+  EXPECT_FALSE(out.next_error);
+  EXPECT_THAT(out.body, HasSubstr(R"("delta":{"content":"hi"})"));
+  EXPECT_THAT(out.body, HasSubstr(R"("finish_reason":"stop")"));
+  EXPECT_THAT(out.body, Not(HasSubstr("usage")));
+  EXPECT_THAT(out.body, Not(HasSubstr("message_start")));
+  EXPECT_TRUE(out.body.ends_with("data: [DONE]\n\n"));
+  EXPECT_EQ(out.summary.usage->output, 2);
+  EXPECT_TRUE(out.summary.complete);
+}
+
+TEST_F(AnthropicEndpoint, RelaysItsOwnClientsStreamByteForByte) {
+  client_dialect_ = llm::Dialect::kAnthropic;
+  ScriptStream({kMessageStart, kBlock, kMessageEnd});
+  const Outcome out = Ask(R"(,"max_tokens":9,"stream":true)");
+  ASSERT_FALSE(out.start_error) << out.start_error->message;
+  EXPECT_EQ(out.body, kMessageStart + kBlock + kMessageEnd);
+  EXPECT_EQ(out.summary.usage->fresh_input, 5);
+}
+
+TEST_F(AnthropicEndpoint, CanStillFallBackWhenTheErrorComesBehindTheMessageStart) {
+  for (const llm::Dialect client : {llm::Dialect::kOpenAiChat, llm::Dialect::kAnthropic}) {
+    client_dialect_ = client;
+    ScriptStream({kMessageStart, kOverloaded});
+    const Outcome out = Ask(R"(,"max_tokens":9,"stream":true)");
+    ASSERT_TRUE(out.start_error);
+    EXPECT_EQ(out.start_error->code, ErrorCode::kUpstream);
+    EXPECT_EQ(out.start_error->upstream_status, 529);
+    EXPECT_EQ(out.start_error->message, "Overloaded");
+    EXPECT_EQ(out.body, "");
+  }
+}
+
+TEST_F(AnthropicEndpoint, ReportsAnErrorBehindContentAndSaysNoEnd) {
+  ScriptStream({kMessageStart + kBlock, kOverloaded + kMessageEnd});
+  const Outcome out = AskStream();
+  ASSERT_FALSE(out.start_error);
+  ASSERT_TRUE(out.next_error);
+  EXPECT_EQ(out.next_error->upstream_status, 529);
+  EXPECT_THAT(out.body, HasSubstr(R"("content":"hi")"));
+  EXPECT_THAT(out.body, Not(HasSubstr("[DONE]")));
+  EXPECT_FALSE(out.summary.complete);
+}
+
+TEST_F(AnthropicEndpoint, IsReadWhenItsStreamIsCompressed) {
+  options_.accept_encoding = "gzip";
+  const std::string packed = Gzip(kMessageStart + kBlock + kMessageEnd);
+  ScriptStream({packed.substr(0, 20), packed.substr(20)});
+  upstream_.script.headers = {{"Content-Encoding", "gzip"}};
+  const Outcome out = AskStream();
+  ASSERT_FALSE(out.start_error) << out.start_error->message;
+  EXPECT_FALSE(out.next_error);
+  EXPECT_EQ(upstream_.Header("Accept-Encoding"), "gzip");
+  EXPECT_TRUE(out.body.ends_with("data: [DONE]\n\n"));
+}
+
+TEST_F(HttpProviderTest, ReportsTheProvidersLimitsBesideItsRefusal) {
+  upstream_.script = {.status = 429,
+                      .headers = {{"anthropic-ratelimit-tokens-remaining", "0"},
+                                  {"x-ratelimit-limit-requests", "5"},
+                                  {"x-request-id", "r"}},
+                      .pieces = {"{}"}};
+  const Outcome out = Ask();
+  ASSERT_TRUE(out.start_error);
+  EXPECT_THAT(out.start_error->headers,
+              ::testing::UnorderedElementsAre(
+                  std::pair<std::string, std::string>("anthropic-ratelimit-tokens-remaining", "0"),
+                  std::pair<std::string, std::string>("x-ratelimit-limit-requests", "5")));
+}
+
+TEST_F(HttpProviderTest, LeavesOutWhatTheEndpointRefusesAndSaysSo) {
+  options_.profile.refuses = {"seed"};
+  upstream_.script.pieces = {kAnswer};
+  const Outcome out = Ask(R"(,"seed":1,"top_p":0.5)");
+  ASSERT_FALSE(out.start_error) << out.start_error->message;
+  EXPECT_THAT(upstream_.body, Not(HasSubstr("seed")));
+  EXPECT_THAT(upstream_.body, HasSubstr(R"("top_p":0.5)"));
+  EXPECT_THAT(out.warnings, ::testing::ElementsAre("seed"));
+}
+
+TEST_F(HttpProviderTest, PutsTheModelIntoThePathAsOneSegmentAndHasItSigned) {
+  options_.paths.generate = "/model/{model}/invoke?v=1";
+  options_.signer = std::make_shared<EchoSigner>();
+  model_ = "arn:x/y z%";
+  upstream_.script.pieces = {kAnswer};
+  const Outcome out = Ask();
+  ASSERT_FALSE(out.start_error) << out.start_error->message;
+  EXPECT_EQ(upstream_.target, "/v1/model/arn%3Ax%2Fy%20z%25/invoke?v=1");
+  EXPECT_EQ(upstream_.Header("X-Proof"),
+            "POST " + upstream_.target + " " + std::to_string(upstream_.body.size()));
+}
+
+TEST_F(HttpProviderTest, AsksStreamsAtTheirOwnPath) {
+  options_.paths.stream = "/stream";
+  ScriptStream({kFirst, kStop, kDone});
+  AskStream();
+  EXPECT_EQ(upstream_.target, "/v1/stream");
 }
 
 }  // namespace
