@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -59,10 +61,14 @@ Result<void> FillContext(const llm::Conversation& conversation, llm::Request& re
   JsonTree metadata;
   if (!metadata.Parse(conversation.metadata)) return {};
   for (JsonValue member : metadata.root()) {
-    if (!IsContextKey(member.key())) continue;
+    if (!IsContextKey(member.key()) || member.null()) continue;
     const bool number = TakesNumber(member.key()) && member.number().has_value();
-    const std::string text = number ? std::string(member.raw()) : member.string();
-    if (const auto wanted = SetContext(request.context, member.key(), text)) {
+    std::optional<std::string_view> wanted = "a string";
+    if (number || member.is_string()) {
+      wanted = SetContext(request.context, member.key(),
+                          number ? std::string(member.raw()) : member.string());
+    }
+    if (wanted) {
       std::string pointer = "/metadata" + member.Pointer();
       return Error{.code = ErrorCode::kInvalidRequest,
                    .message = pointer + ": must be " + std::string(*wanted) + ".",
