@@ -36,6 +36,9 @@ constexpr bool SignsThinking(llm::Dialect origin) {
   return origin == kSelf || origin == llm::Dialect::kBedrock;
 }
 
+/// The signature of thinking for a client: sealed when it would not hold here.
+std::string SignatureFor(llm::Dialect origin, std::string_view signature);
+
 /// The tool that an endpoint without structured output is forced to call, so that its arguments are
 /// the answer. Readers take its calls for text: what an answer means needs nothing of its request.
 inline constexpr std::string_view kAnswerTool = "triage_structured_answer";

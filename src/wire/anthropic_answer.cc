@@ -7,6 +7,7 @@
 #include "base/json_writer.h"
 #include "wire/anthropic.h"
 #include "wire/error_message.h"
+#include "wire/sealed_thinking.h"
 
 namespace triage::wire::anthropic {
 namespace {
@@ -73,18 +74,17 @@ void Write(JsonWriter& json, const llm::RefusalPart& refusal) {
   Write(json, llm::TextPart{.text = refusal.text});
 }
 
-// Another provider's thinking can be read, and never comes back to it: it has no signature here.
 void Write(JsonWriter& json, const llm::ThinkingPart& thinking) {
-  const bool own = SignsThinking(thinking.origin);
-  if (!own && (thinking.redacted || thinking.text.empty())) return;
+  const std::string signature = SignatureFor(thinking.origin, thinking.signature);
+  if (signature.empty() && thinking.text.empty()) return;
   json.Begin('{');
-  if (thinking.redacted) {
+  if (thinking.redacted || (thinking.text.empty() && !SignsThinking(thinking.origin))) {
     json.Member("type", "redacted_thinking");
-    json.Member("data", thinking.signature);
+    json.Member("data", signature);
   } else {
     json.Member("type", "thinking");
     json.Member("thinking", thinking.text);
-    json.Member("signature", own ? thinking.signature : "");
+    json.Member("signature", signature);
   }
   json.End('}');
 }
@@ -126,6 +126,10 @@ std::string_view TierOf(std::string_view tier) {
 
 bool IsOwn(const llm::ThinkingPart& thinking) {
   return SignsThinking(thinking.origin) && !thinking.signature.empty();
+}
+
+std::string SignatureFor(llm::Dialect origin, std::string_view signature) {
+  return SignsThinking(origin) ? std::string(signature) : Sealed(origin, signature);
 }
 
 std::string CallId(std::string_view id, std::size_t number) {

@@ -141,19 +141,24 @@ TEST(AnthropicAnswer, SaysThatToolsAreToBeRunWhenTheProviderForgotTo) {
   EXPECT_THAT(written, HasSubstr(R"("id":"call_1","name":"f","input":{})")) << "cut off: no JSON";
 }
 
-TEST(AnthropicAnswer, ShowsAnotherProvidersThinkingButNoSignatureOfIt) {
+TEST(AnthropicAnswer, SealsAnotherProvidersThinking) {
   using llm::Dialect;
   using llm::ThinkingPart;
   EXPECT_THAT(
       WriteAnswer(
           Said(ThinkingPart{.text = "hm", .signature = "s3cret", .origin = Dialect::kGemini}), {}),
-      HasSubstr(R"({"type":"thinking","thinking":"hm","signature":""})"));
+      HasSubstr(R"({"type":"thinking","thinking":"hm","signature":"triage.gemini.s3cret"})"));
+  EXPECT_THAT(WriteAnswer(Said(ThinkingPart{.text = "hm", .origin = Dialect::kOpenAiChat}), {}),
+              HasSubstr(R"({"type":"thinking","thinking":"hm","signature":""})"));
+  EXPECT_THAT(WriteAnswer(Said(ThinkingPart{.origin = Dialect::kOpenAiChat}), {}),
+              HasSubstr(R"("content":[])"));
   for (const bool redacted : {true, false}) {
-    EXPECT_THAT(WriteAnswer(Said(ThinkingPart{.signature = "s3cret",
-                                              .redacted = redacted,
-                                              .origin = Dialect::kOpenAiResponses}),
-                            {}),
-                HasSubstr(R"("content":[])"));
+    EXPECT_THAT(
+        WriteAnswer(
+            Said(ThinkingPart{
+                .signature = "s3cret", .redacted = redacted, .origin = Dialect::kOpenAiResponses}),
+            {}),
+        HasSubstr(R"({"type":"redacted_thinking","data":"triage.openai_responses.s3cret"})"));
   }
   EXPECT_THAT(
       WriteAnswer(Said(ThinkingPart{.text = "hm", .signature = "Eq", .origin = Dialect::kBedrock}),

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "wire/anthropic.h"
+#include "wire/sealed_thinking.h"
 
 namespace triage::wire::anthropic {
 namespace {
@@ -381,10 +382,12 @@ class RequestReader {
       llm::ThinkingPart part{.origin = kSelf};
       if (!TextMember(v, "thinking", part.text)) return false;
       if (!v["signature"].null() && !Text(v["signature"], part.signature)) return false;
+      Unseal(std::string(part.signature), part);
       message.parts.emplace_back(std::move(part));
     } else if (type == "redacted_thinking") {
       llm::ThinkingPart part{.redacted = true, .origin = kSelf};
       if (!TextMember(v, "data", part.signature)) return false;
+      Unseal(std::string(part.signature), part);
       message.parts.emplace_back(std::move(part));
     } else if (type == "tool_use") {
       if (message.role != Role::kAssistant)

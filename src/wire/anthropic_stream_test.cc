@@ -452,17 +452,21 @@ std::vector<StreamEvent> Thinking(llm::Dialect origin, bool redacted, std::strin
   return events;
 }
 
-TEST(AnthropicStreamWriter, ShowsAnotherProvidersThinkingButNoSignatureOfIt) {
+TEST(AnthropicStreamWriter, SealsAnotherProvidersThinking) {
   const std::string shown = WriteStream(Thinking(llm::Dialect::kGemini, false, "Hm."));
   EXPECT_THAT(shown, HasSubstr(R"("thinking":"Hm.")"));
-  EXPECT_THAT(shown, Not(HasSubstr("s3cret")));
+  EXPECT_THAT(shown, HasSubstr(R"("signature":"triage.gemini.s3cret")"));
   for (const auto& events : {Thinking(llm::Dialect::kOpenAiResponses, true, ""),
                              Thinking(llm::Dialect::kOpenAiResponses, false, "")}) {
     const std::string out = WriteStream(events);
-    EXPECT_THAT(out, Not(HasSubstr("thinking")));
-    EXPECT_THAT(Outline(out), ElementsAre("message_start", "content_block_start 0",
-                                          "content_block_delta 0 text_delta",
-                                          "content_block_stop 0", "message_delta", "message_stop"));
+    EXPECT_THAT(
+        out,
+        HasSubstr(
+            R"("content_block":{"type":"redacted_thinking","data":"triage.openai_responses.s3cret"})"));
+    EXPECT_THAT(Outline(out),
+                ElementsAre("message_start", "content_block_start 0", "content_block_stop 0",
+                            "content_block_start 1", "content_block_delta 1 text_delta",
+                            "content_block_stop 1", "message_delta", "message_stop"));
   }
   EXPECT_THAT(WriteStream(Thinking(kSelf, true, "")),
               HasSubstr(R"("content_block":{"type":"redacted_thinking","data":"s3cret"})"));

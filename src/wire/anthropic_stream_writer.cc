@@ -59,7 +59,7 @@ class Writer final : public StreamWriter {
  private:
   struct Block {
     PartKind kind = PartKind::kText;
-    bool own = false;                      // thinking that Anthropic will take back
+    llm::Dialect origin = kSelf;           // of thinking
     bool redacted = false;                 // likewise
     std::string start = {};                // the content_block; empty = it is not to be told (yet)
     std::deque<std::string> waiting = {};  // deltas
@@ -111,10 +111,10 @@ class Writer final : public StreamWriter {
       case PartKind::kText:
       case PartKind::kRefusal: block.start = R"({"type":"text","text":""})"; break;
       case PartKind::kThinking:
-        // Of another provider's only the text can be told, and redacted thinking comes with its
-        // block: both starts wait.
-        block.own = SignsThinking(event.origin);
-        if (block.own && !block.redacted) block.start = kThinkingStart;
+        // Redacted thinking comes with its block, and another provider's turns out to be redacted
+        // when it ends without a text: both starts wait.
+        block.origin = event.origin;
+        if (SignsThinking(event.origin) && !block.redacted) block.start = kThinkingStart;
         break;
       case PartKind::kToolCall: {
         JsonWriter json;
@@ -198,8 +198,7 @@ class Writer final : public StreamWriter {
 
   void Signature(const StreamEvent& event) {
     Block* block = BlockOf(event.part);
-    if (block != nullptr && block->own && block->kind == PartKind::kThinking)
-      block->signature += event.text;
+    if (block != nullptr && block->kind == PartKind::kThinking) block->signature += event.text;
   }
 
   // JSON holds whole characters only.
@@ -228,11 +227,14 @@ class Writer final : public StreamWriter {
   void EndPart(int part, std::string& out) {
     Block* block = BlockOf(part);
     if (block == nullptr || block->ended) return;
-    if (block->redacted) {
-      if (block->own) block->start = DeltaOf("redacted_thinking", "data", block->signature);
-    } else if (!block->signature.empty()) {
-      // In one piece: SDKs take each for the whole.
-      Add(*block, DeltaOf("signature_delta", "signature", block->signature), out);
+    if (const std::string signature = SignatureFor(block->origin, block->signature);
+        !signature.empty()) {
+      if (block->start.empty()) {
+        block->start = DeltaOf("redacted_thinking", "data", signature);
+      } else {
+        // In one piece: SDKs take each for the whole.
+        Add(*block, DeltaOf("signature_delta", "signature", signature), out);
+      }
     }
     if (!block->cut.empty())
       Add(*block, DeltaOf("input_json_delta", "partial_json", block->cut), out);

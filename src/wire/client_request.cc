@@ -12,6 +12,7 @@
 #include "wire/json.h"
 #include "wire/json_tree.h"
 #include "wire/responses.h"
+#include "wire/sealed_thinking.h"
 
 namespace triage::wire {
 namespace {
@@ -78,18 +79,6 @@ Result<void> FillContext(const llm::Conversation& conversation, llm::Request& re
   return {};
 }
 
-// Thinking that a client was given without a signature, because another provider had thought it:
-// Anthropic would refuse it.
-bool HasUnsignedThinking(const llm::Conversation& conversation) {
-  const auto unsigned_thinking = [](const llm::Part& part) {
-    const auto* thinking = std::get_if<llm::ThinkingPart>(&part);
-    return thinking != nullptr && thinking->signature.empty();
-  };
-  return std::ranges::any_of(conversation.messages, [&](const llm::Message& message) {
-    return std::ranges::any_of(message.parts, unsigned_thinking);
-  });
-}
-
 }  // namespace
 
 Result<void> ReadClientRequest(llm::Dialect dialect, std::string body, const ReadLimits& limits,
@@ -119,13 +108,11 @@ void FillRequest(llm::Conversation conversation, std::string body, llm::Request&
   request.include_usage = true;
   request.max_output_tokens = conversation.max_output_tokens.value_or(0);
   request.needs = llm::NeedsOf(conversation);
-  const bool unfit = !conversation.metadata.empty() || HasUnsignedThinking(conversation);
+  request.rewrite = HoldsForeignThinking(conversation) ||
+                    (request.dialect == llm::Dialect::kAnthropic && !conversation.metadata.empty());
   FillTurns(conversation.messages, request);
   request.model_value = FindMember(request.body, "model");
   request.keys = FindKeys(request.body);
-  request.rewrite =
-      (request.dialect == llm::Dialect::kAnthropic && unfit) ||
-      (request.dialect == llm::Dialect::kOpenAiResponses && CarriesForeignReasoning(request.body));
 }
 
 Result<WrittenRequest> TranslateRequest(const llm::Request& request, llm::Dialect target,

@@ -224,21 +224,6 @@ TEST(ClientRequest, KnowsImagesByUrlAndDocumentsOfOpenAiChat) {
   EXPECT_TRUE(needs(R"({"type":"file","file":{"file_id":"f"}})").documents);
 }
 
-TEST(ClientRequest, SendsNoUnsignedThinkingOnToAnthropicAsItCame) {
-  const auto rewritten = [](std::string_view signature) {
-    llm::Request request;
-    const Result<void> read = ReadClientRequest(
-        llm::Dialect::kAnthropic,
-        R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":")" +
-            std::string(signature) + R"("},{"type":"text","text":"b"}]}]})",
-        {}, request);
-    EXPECT_TRUE(read) << read.error().message;
-    return request.rewrite;
-  };
-  EXPECT_TRUE(rewritten(""));
-  EXPECT_FALSE(rewritten("EqoB"));
-}
-
 /// A stream of each provider dialect read for a client of each dialect, as HttpProvider does it.
 TEST(Codecs, CarryTextsAndCallsFromEveryDialectToEveryOther) {
   for (std::size_t from = 0; from < llm::kDialects; ++from) {

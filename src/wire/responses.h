@@ -47,11 +47,6 @@ Result<std::string> StatelessBody(std::string_view body, const KeptResponse* pre
                                   std::span<const KeptResponse> referenced,
                                   const ReadLimits& limits);
 
-/// Whether `body` carries reasoning of another dialect's provider back (see SealedReasoning in
-/// responses_parts.h): then its bytes must not be sent to an OpenAI provider as they are, but
-/// through ReadRequest and WriteRequest.
-bool CarriesForeignReasoning(std::string_view body);
-
 /// The input of a body that StatelessBody gave, as a JSON array of items. "[]" when there is none.
 std::string InputItems(std::string_view stateless_body);
 

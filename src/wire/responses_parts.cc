@@ -8,6 +8,7 @@
 
 #include "wire/error_message.h"
 #include "wire/json.h"
+#include "wire/sealed_thinking.h"
 
 namespace triage::wire::responses {
 namespace {
@@ -239,26 +240,8 @@ Result<llm::ThinkingPart> ReadReasoning(JsonValue item) {
   thinking.id = *std::move(id);
   thinking.text = ReasoningText(item);
   Unseal(*encrypted, thinking);
-  return thinking;
-}
-
-std::string SealedReasoning(const llm::ThinkingPart& thinking) {
-  if (thinking.origin == kSelf) return thinking.signature;
-  return fmt::format("{}{}.{}", kSeal, llm::Name(thinking.origin), thinking.signature);
-}
-
-void Unseal(std::string_view encrypted_content, llm::ThinkingPart& thinking) {
-  thinking.signature = encrypted_content;
-  if (encrypted_content.starts_with(kSeal)) {
-    const std::string_view rest = encrypted_content.substr(kSeal.size());
-    const std::size_t dot = rest.find('.');
-    const auto origin = llm::ParseDialect(rest.substr(0, dot));
-    if (origin && dot != std::string_view::npos) {
-      thinking.origin = *origin;
-      thinking.signature = rest.substr(dot + 1);
-    }
-  }
   thinking.redacted = thinking.text.empty() && !thinking.signature.empty();
+  return thinking;
 }
 
 std::optional<llm::Usage> ReadUsage(JsonValue usage) {

@@ -50,14 +50,6 @@ std::optional<llm::Usage> ReadUsage(JsonValue usage);
 std::string ReasoningText(JsonValue item);
 inline constexpr std::string_view kBetweenSummaries = "\n\n";
 
-/// encrypted_content for a thinking part. Reasoning of another dialect is sealed: its dialect and
-/// signature stand in the field, so that it comes back byte for byte through a client that keeps
-/// reasoning items, and goes to nobody but its own provider.
-std::string SealedReasoning(const llm::ThinkingPart& thinking);
-/// Sets `signature` and `origin` from an encrypted_content.
-void Unseal(std::string_view encrypted_content, llm::ThinkingPart& thinking);
-inline constexpr std::string_view kSeal = "triage.";
-
 void WriteAnnotation(JsonWriter& json, const llm::Citation& citation, std::int64_t text_length);
 void WriteLogprobs(JsonWriter& json, std::span<const llm::TokenLogprob> logprobs);
 void WriteUsage(JsonWriter& json, const std::optional<llm::Usage>& usage);

@@ -9,6 +9,7 @@
 #include "wire/responses.h"
 #include "wire/responses_parts.h"
 #include "wire/responses_request.h"
+#include "wire/sealed_thinking.h"
 
 namespace triage::wire {
 
@@ -57,8 +58,9 @@ void WriteReasoning(JsonWriter& json, std::string_view id, const llm::ThinkingPa
     json.End('}');
   }
   json.End(']');
-  if (const std::string sealed = SealedReasoning(thinking); !sealed.empty())
-    json.Member("encrypted_content", sealed);
+  const std::string sealed =
+      thinking.origin == kSelf ? thinking.signature : Sealed(thinking.origin, thinking.signature);
+  if (!sealed.empty()) json.Member("encrypted_content", sealed);
   json.Member("status", status);
 }
 

@@ -215,10 +215,6 @@ Result<std::string> StatelessBody(std::string_view body, const KeptResponse* pre
   return out.Take();
 }
 
-bool CarriesForeignReasoning(std::string_view body) {
-  return body.find(fmt::format("\"{}", responses::kSeal)) != std::string_view::npos;
-}
-
 std::string InputItems(std::string_view stateless_body) {
   JsonTree tree;
   ParseStored(tree, stateless_body);

@@ -152,11 +152,6 @@ TEST(StatelessBody, RefusesWhatIsWrongAndSurvivesBrokenStores) {
             R"({"input":[{"role":"user","content":"x"}],"store":false})");
 }
 
-TEST(StatelessBody, TellsWhenItCarriesForeignReasoning) {
-  EXPECT_FALSE(CarriesForeignReasoning(R"({"encrypted_content":"gAAA"})"));
-  EXPECT_TRUE(CarriesForeignReasoning(R"({"encrypted_content": "triage.anthropic.x"})"));
-}
-
 TEST(InputItems, AreAlwaysAList) {
   EXPECT_EQ(InputItems(R"({"input":"Hi"})"), R"([{"role":"user","content":"Hi"}])");
   EXPECT_EQ(InputItems(R"({"input":[ {"a":1} ]})"), R"([ {"a":1} ])");
