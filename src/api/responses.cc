@@ -256,6 +256,7 @@ Task<void> ResponsesApi::Create(const net::HttpRequest& request, net::ResponseWr
     co_await api::Serve(exchange, request, writer, read);
     co_return;
   }
+  exchange.request().repeated = request.body;
   Keeper keeper(loop_, *store_, exchange, body, prepared->owner,
                 prepared->controls.previous_response_id, worker_.clock.WallNow());
   keeper.Streams(exchange.request().stream);
@@ -270,6 +271,7 @@ Task<void> ResponsesApi::StartBackground(Prepared prepared, const net::HttpReque
   std::string body = ParserBody(work->prepared.body);
   Result<void> read = wire::ReadClientRequest(kDialect, std::move(body), LimitsOf(worker_), asked);
   if (read) read = ReadContextHeaders(request, asked.context);
+  asked.repeated = request.body;
   if (!read) {
     work->exchange.Fail(read.error());
     [[maybe_unused]] const Result<void> sent = co_await SendError(writer, kDialect, read.error());
@@ -279,7 +281,7 @@ Task<void> ResponsesApi::StartBackground(Prepared prepared, const net::HttpReque
   work->context = {.id = work->id,
                    .model = asked.model,
                    .created = asked.created,
-                   .request = work->prepared.body};
+                   .request = asked.repeated};
   StoredResponse queued{.id = work->id,
                         .owner = work->prepared.owner,
                         .created = worker_.clock.WallNow(),

@@ -149,20 +149,21 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
   }
   made->options.config_version = config->version;
   for (const config::Model& model : config->models) {
+    const config::Provider& provider = *config->FindProvider(model.provider);
     decide::ModelOption option{.name = model.name,
                                .provider = model.provider,
                                .provider_model = model.model,
                                .aliases = model.aliases,
                                .context_window = model.context,
                                .max_output = model.max_output,
-                               .capabilities = ToCapabilities(model.capabilities)};
+                               .capabilities = ToCapabilities(model.capabilities),
+                               .unsent = ToCapabilities(provider.cannot)};
     pipeline::ModelView view;
     if (model.prices) {
       option.input = model.prices->input;
       option.output = model.prices->output;
       view.prices = ToPrices(*model.prices);
     }
-    const config::Provider& provider = *config->FindProvider(model.provider);
     view.limits = ToLimits(provider.timeouts);
     if (provider.on_disconnect == llm::OnDisconnect::kDrain) view.drain = provider.drain_limit;
     if (resilience != nullptr) {

@@ -128,6 +128,9 @@ class Run {
                                  model.provider, ClassNames(options_, demand_.data_classes)),
           .field = "model"};
     }
+    if (std::optional<Error> unsent = CannotBeSent(model, demand_.needs)) {
+      return *std::move(unsent);
+    }
     AddStep(StepKind::kConstraint, -1, target.tier,
             fmt::format("the request names the model {}", model.name));
     decision_.pinned = true;

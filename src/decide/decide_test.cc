@@ -120,6 +120,7 @@ bool Given(Situation& s, const std::string& key, const std::string& value) {
       s.request.needs.json_object |= need == "json";
       s.request.needs.logprobs |= need == "logprobs";
       s.request.needs.several_choices |= need == "several_choices";
+      s.request.needs.image_urls |= need == "image_urls";
     }
   } else if (key == "tokens_in") {
     s.tokens_in = std::stoll(value);
@@ -133,6 +134,11 @@ bool Given(Situation& s, const std::string& key, const std::string& value) {
     for (ModelOption& model : s.options.models) {
       if (model.name != Words(value).at(0)) continue;
       (key == "window" ? model.context_window : model.max_output) = std::stoll(Words(value).at(1));
+    }
+  } else if (key == "unsent") {
+    const std::vector<std::string> words = Words(value);
+    for (ModelOption& model : s.options.models) {
+      if (model.name == words.at(0)) model.unsent.Add(ParseCapability(words.at(1)).value());
     }
   } else if (key == "expected_output") {
     s.expected_output = Numbers<std::int64_t>(value);

@@ -62,6 +62,7 @@ struct ModelOption {
   std::int64_t context_window = 0;  ///< tokens; 0 = unknown, not checked
   std::int64_t max_output = 0;      ///< tokens; 0 = unknown
   Capabilities capabilities = {};
+  Capabilities unsent = {};  ///< what its provider cannot be sent, whatever the model can
   std::optional<PricePerMillion> input = {};  ///< base price; nothing = unknown
   std::optional<PricePerMillion> output = {};
 };

@@ -21,18 +21,20 @@ struct Need {
   Capability capability;
   std::string_view in_words;
   std::string_view field;
+  bool asked_about = false;  ///< part of what is asked, no wish for the answer's form
 };
 
 constexpr std::array kNeeds = {
-    Need{&llm::Needs::vision, Capability::kVision, "accepts images", "messages"},
-    Need{&llm::Needs::tools, Capability::kTools, "can call tools", "tools"},
+    Need{&llm::Needs::vision, Capability::kVision, "accepts images", "messages", true},
+    Need{&llm::Needs::tools, Capability::kTools, "can call tools", "tools", true},
     Need{&llm::Needs::json_schema, Capability::kJsonSchema, "can follow a JSON schema",
          "response_format"},
     Need{&llm::Needs::json_object, Capability::kJson, "can answer in JSON", "response_format"},
     Need{&llm::Needs::logprobs, Capability::kLogprobs, "returns log-probabilities", "logprobs"},
-    Need{&llm::Needs::image_urls, Capability::kImageUrls, "accepts images by URL", "messages"},
-    Need{&llm::Needs::documents, Capability::kDocuments, "accepts documents", "messages"},
-    Need{&llm::Needs::embeddings, Capability::kEmbeddings, "makes embeddings", "model"},
+    Need{&llm::Needs::image_urls, Capability::kImageUrls, "accepts images by URL", "messages",
+         true},
+    Need{&llm::Needs::documents, Capability::kDocuments, "accepts documents", "messages", true},
+    Need{&llm::Needs::embeddings, Capability::kEmbeddings, "makes embeddings", "model", true},
     Need{&llm::Needs::several_choices, Capability::kSeveralChoices, "returns several choices", "n"},
 };
 
@@ -138,6 +140,18 @@ Error TooLarge(const std::vector<const ModelOption*>& models, const Demand& dema
 }
 
 }  // namespace
+
+std::optional<Error> CannotBeSent(const ModelOption& model, const llm::Needs& needs) {
+  for (const Need& need : kNeeds) {
+    if (!need.asked_about || !(needs.*need.asked) || !model.unsent.Has(need.capability)) continue;
+    return Error{.code = ErrorCode::kUnsupported,
+                 .message = fmt::format("model {} is at {}, which is not one that {}; name another "
+                                        "model, or \"auto\" to let Triage choose",
+                                        model.name, model.provider, need.in_words),
+                 .field = std::string(need.field)};
+  }
+  return std::nullopt;
+}
 
 bool MaySee(const Options& options, const ModelOption& model, std::uint64_t classes) {
   for (std::size_t i = 0; classes != 0; ++i, classes >>= 1U) {

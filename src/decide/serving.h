@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -24,6 +25,11 @@ enum class Fit : std::uint8_t { kForbidden, kLacksCapability, kTooLong, kServes 
 
 Fit FitOf(const Options& options, const ModelOption& model, const Demand& demand,
           std::int64_t expected_output);
+
+/// Why a model that a request names cannot be sent it: part of what is asked, which the provider
+/// cannot be sent and would refuse or never see. A wish for the answer's form (JSON, log-
+/// probabilities, several choices) is no reason: it is dropped with a warning.
+std::optional<Error> CannotBeSent(const ModelOption& model, const llm::Needs& needs);
 
 /// Whether the model's provider may see data of all `classes`.
 bool MaySee(const Options& options, const ModelOption& model, std::uint64_t classes);

@@ -114,6 +114,7 @@ struct Request {
   std::string id;            ///< of the exchange, for answers that have none of their own
   std::int64_t created = 0;  ///< Unix seconds, likewise
   std::string body;          ///< the client's bytes, untouched
+  std::string repeated;      ///< what an answer repeats of its request (Responses); empty = `body`
   std::string model;         ///< as the client wrote it: auto, tier:NAME, PROVIDER/MODEL, an alias
   bool stream = false;
   bool include_usage = false;          ///< the client asked for the usage chunk of a stream

@@ -122,7 +122,7 @@ wire::AnswerContext ContextOf(const llm::Call& call) {
           .model = std::string(call.model),
           .created = request.created,
           .include_usage = request.include_usage,
-          .request = request.body};
+          .request = request.repeated.empty() ? request.body : request.repeated};
 }
 
 std::string HostField(const net::Origin& origin) {

@@ -75,8 +75,8 @@ void Write(JsonWriter& json, const llm::RefusalPart& refusal) {
 }
 
 void Write(JsonWriter& json, const llm::ThinkingPart& thinking) {
+  if (thinking.signature.empty() && thinking.text.empty()) return;
   const std::string signature = SignatureFor(thinking.origin, thinking.signature);
-  if (signature.empty() && thinking.text.empty()) return;
   json.Begin('{');
   if (thinking.redacted || (thinking.text.empty() && !SignsThinking(thinking.origin))) {
     json.Member("type", "redacted_thinking");

@@ -149,7 +149,7 @@ TEST(AnthropicAnswer, SealsAnotherProvidersThinking) {
           Said(ThinkingPart{.text = "hm", .signature = "s3cret", .origin = Dialect::kGemini}), {}),
       HasSubstr(R"({"type":"thinking","thinking":"hm","signature":"triage.gemini.s3cret"})"));
   EXPECT_THAT(WriteAnswer(Said(ThinkingPart{.text = "hm", .origin = Dialect::kOpenAiChat}), {}),
-              HasSubstr(R"({"type":"thinking","thinking":"hm","signature":""})"));
+              HasSubstr(R"({"type":"thinking","thinking":"hm","signature":"triage.openai."})"));
   EXPECT_THAT(WriteAnswer(Said(ThinkingPart{.origin = Dialect::kOpenAiChat}), {}),
               HasSubstr(R"("content":[])"));
   for (const bool redacted : {true, false}) {

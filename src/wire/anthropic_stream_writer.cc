@@ -227,13 +227,14 @@ class Writer final : public StreamWriter {
   void EndPart(int part, std::string& out) {
     Block* block = BlockOf(part);
     if (block == nullptr || block->ended) return;
-    if (const std::string signature = SignatureFor(block->origin, block->signature);
-        !signature.empty()) {
-      if (block->start.empty()) {
-        block->start = DeltaOf("redacted_thinking", "data", signature);
-      } else {
+    if (block->kind == PartKind::kThinking) {
+      const std::string signature = SignatureFor(block->origin, block->signature);
+      if (!block->start.empty()) {
         // In one piece: SDKs take each for the whole.
-        Add(*block, DeltaOf("signature_delta", "signature", signature), out);
+        if (!signature.empty())
+          Add(*block, DeltaOf("signature_delta", "signature", signature), out);
+      } else if (!block->signature.empty()) {
+        block->start = DeltaOf("redacted_thinking", "data", signature);
       }
     }
     if (!block->cut.empty())

@@ -224,6 +224,33 @@ TEST(ClientRequest, KnowsImagesByUrlAndDocumentsOfOpenAiChat) {
   EXPECT_TRUE(needs(R"({"type":"file","file":{"file_id":"f"}})").documents);
 }
 
+// Providers refuse messages of nothing.
+TEST(Codecs, SendNoMessageOfWhichNothingIsLeft) {
+  for (std::size_t to = 0; to < llm::kDialects; ++to) {
+    const auto dialect = static_cast<llm::Dialect>(to);
+    const auto other =
+        dialect == llm::Dialect::kGemini ? llm::Dialect::kOpenAiResponses : llm::Dialect::kGemini;
+    llm::Conversation conversation{.model = "m", .max_output_tokens = 9};
+    const auto say = [&](llm::Role role, llm::Part part) {
+      conversation.messages.push_back({.role = role, .parts = {std::move(part)}});
+    };
+    say(llm::Role::kUser, llm::TextPart{.text = "a"});
+    say(llm::Role::kAssistant,
+        llm::ThinkingPart{.signature = "x", .redacted = true, .origin = other});
+    say(llm::Role::kUser, llm::OpaquePart{.origin = other, .type = "odd", .json = "{}"});
+    say(llm::Role::kUser, llm::TextPart{.text = "b"});
+    const Result<WrittenRequest> written =
+        CodecOf(dialect).WriteRequest(conversation, "m", {.oci_compartment = "c"});
+    ASSERT_TRUE(written) << written.error().message;
+    for (const std::string_view empty : {R"("content":[])", R"("content":"")", R"("content":null)",
+                                         R"("parts":[])", R"("message":"")"}) {
+      EXPECT_EQ(written->body.find(empty), std::string::npos)
+          << llm::Name(dialect) << ": " << written->body;
+    }
+    EXPECT_FALSE(written->warnings.empty()) << llm::Name(dialect);
+  }
+}
+
 /// A stream of each provider dialect read for a client of each dialect, as HttpProvider does it.
 TEST(Codecs, CarryTextsAndCallsFromEveryDialectToEveryOther) {
   for (std::size_t from = 0; from < llm::kDialects; ++from) {

@@ -117,6 +117,13 @@ class RequestWriter {
       }
       return;
     }
+    bool says = message.parts.empty();
+    for (const llm::Part& part : message.parts) {
+      std::string unsaid = Unsaid(part);
+      says = says || unsaid.empty();
+      if (!unsaid.empty()) Warn(std::move(unsaid));
+    }
+    if (!says) return;  // endpoints refuse messages of nothing
     if (message.role == Role::kAssistant) {
       WriteAssistant(message);
       return;
@@ -126,6 +133,25 @@ class RequestWriter {
     if (!message.name.empty()) json_.Member("name", message.name);
     WriteContent(message.parts);
     json_.End('}');
+  }
+
+  // What a part is called that this dialect or endpoint has no place for; empty when it has.
+  std::string Unsaid(const llm::Part& part) const {
+    if (const auto* thought = std::get_if<llm::ThinkingPart>(&part)) {
+      const bool place = !profile_.reasoning_field.empty() && !thought->text.empty() &&
+                         (thought->signature.empty() || thought->origin == kSelf);
+      return place ? "" : "thinking of earlier turns";
+    }
+    if (const auto* image = std::get_if<llm::ImagePart>(&part)) {
+      return image->file_id.empty() ? "" : "image by file id";
+    }
+    if (const auto* document = std::get_if<llm::DocumentPart>(&part)) {
+      if (!document->text.empty()) return {};
+      if (!document->file_id.empty() && document->origin != kSelf) return "document by file id";
+      return document->url.empty() ? "" : "document by URL";
+    }
+    const auto* opaque = std::get_if<llm::OpaquePart>(&part);
+    return opaque == nullptr || opaque->origin == kSelf ? std::string() : opaque->type;
   }
 
   static bool IsPlainText(const llm::Part& part) {
@@ -159,6 +185,7 @@ class RequestWriter {
   }
 
   void WritePart(const llm::Part& part) {
+    if (!Unsaid(part).empty()) return;
     if (const auto* text = std::get_if<llm::TextPart>(&part)) {
       json_.Begin('{');
       json_.Member("type", "text");
@@ -175,19 +202,11 @@ class RequestWriter {
       json_.Member("refusal", refusal->text);
       json_.End('}');
     } else if (const auto* opaque = std::get_if<llm::OpaquePart>(&part)) {
-      if (opaque->origin == kSelf) {
-        json_.Raw(opaque->json);
-      } else {
-        Warn(opaque->type);
-      }
+      json_.Raw(opaque->json);
     }
   }
 
   void WriteImage(const llm::ImagePart& image) {
-    if (!image.file_id.empty()) {
-      Warn("image by file id");
-      return;
-    }
     json_.Begin('{');
     json_.Member("type", "image_url");
     json_.Key("image_url");
@@ -210,11 +229,6 @@ class RequestWriter {
                                ? document.text
                                : fmt::format("{}\n\n{}", document.title, document.text));
       json_.End('}');
-      return;
-    }
-    const bool foreign_file = !document.file_id.empty() && document.origin != kSelf;
-    if (!document.url.empty() || foreign_file) {
-      Warn(foreign_file ? "document by file id" : "document by URL");
       return;
     }
     json_.Begin('{');
@@ -244,21 +258,15 @@ class RequestWriter {
     std::string thinking;
     const std::vector<llm::Citation>* citations = nullptr;
     for (const llm::Part& part : message.parts) {
+      if (!Unsaid(part).empty()) continue;
       if (const auto* thought = std::get_if<llm::ThinkingPart>(&part)) {
-        if (profile_.reasoning_field.empty() || thought->text.empty() ||
-            !(thought->signature.empty() || thought->origin == kSelf)) {
-          Warn("thinking of earlier turns");
-        } else {
-          thinking += thought->text;
-        }
+        thinking += thought->text;
       } else if (const auto* call = std::get_if<llm::ToolCallPart>(&part)) {
         calls.push_back(call);
       } else if (const auto* said = std::get_if<llm::RefusalPart>(&part)) {
         refusal = said;
       } else if (const auto* opaque = std::get_if<llm::OpaquePart>(&part)) {
-        if (opaque->origin != kSelf) {
-          Warn(opaque->type);
-        } else if (opaque->type == "audio") {
+        if (opaque->type == "audio") {
           audio = opaque;
         } else {
           other_calls.push_back(opaque);

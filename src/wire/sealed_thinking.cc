@@ -13,7 +13,6 @@ constexpr std::string_view kSeal = "triage.";
 }  // namespace
 
 std::string Sealed(llm::Dialect origin, std::string_view signature) {
-  if (signature.empty()) return {};
   return fmt::format("{}{}.{}", kSeal, llm::Name(origin), signature);
 }
 

@@ -10,7 +10,8 @@
 /// that keeps them, and go to nobody but their own provider.
 namespace triage::wire {
 
-/// "triage.DIALECT.SIGNATURE"; empty when there is no signature.
+/// "triage.DIALECT.SIGNATURE". An empty signature has a seal too: it tells where the thinking may
+/// not go, and where its text may.
 std::string Sealed(llm::Dialect origin, std::string_view signature);
 
 /// Sets `signature` from what a client handed back and, when it was sealed, `origin`.

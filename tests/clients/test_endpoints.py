@@ -102,7 +102,8 @@ class EndpointsTest(processes.ProcessTest):
     def test_a_response_that_is_kept_can_be_gone_on_from_read_and_deleted(self):
         first = self.openai.responses.create(model='small', input='please say: red')
         second = self.openai.responses.create(model='small', input='please say: green', previous_response_id=first.id)
-        self.assertEqual(second.output_text, 'green')
+        self.assertEqual((second.output_text, second.previous_response_id), ('green', first.id))
+        self.assertIsNone(first.previous_response_id)
         self.assertEqual([message['role'] for message in self.sent('please say: green')['messages']],
                          ['user', 'assistant', 'user'])
         self.assertEqual(self.openai.responses.retrieve(first.id).output_text, 'red')
@@ -118,6 +119,7 @@ class EndpointsTest(processes.ProcessTest):
     def test_a_response_in_the_background_is_there_later(self):
         begun = self.openai.responses.create(model='small', input='please say: later', background=True)
         self.assertIn(begun.status, ('queued', 'in_progress', 'completed'))
+        self.assertTrue(begun.background)
         deadline = time.monotonic() + 20
         while begun.status in ('queued', 'in_progress') and time.monotonic() < deadline:
             time.sleep(0.05)
