@@ -278,10 +278,8 @@ Task<void> ResponsesApi::StartBackground(Prepared prepared, const net::HttpReque
     co_return;
   }
   work->id = wire::ResponseId(asked.id);
-  work->context = {.id = work->id,
-                   .model = asked.model,
-                   .created = asked.created,
-                   .request = asked.repeated};
+  work->context = {
+      .id = work->id, .model = asked.model, .created = asked.created, .request = asked.repeated};
   StoredResponse queued{.id = work->id,
                         .owner = work->prepared.owner,
                         .created = worker_.clock.WallNow(),
