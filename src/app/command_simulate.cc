@@ -22,6 +22,7 @@ struct SimulateFlags {
   std::vector<std::string> models;
   std::string answers;
   std::string outcomes;
+  std::string transcripts;
   std::vector<std::string> faults;
   std::string fault_file;
   std::string api_key;
@@ -92,6 +93,11 @@ Result<simulate::ProviderOptions> MakeOptions(const SimulateFlags& flags) {
     if (!questions) return std::move(questions).error();
     options.answers = std::make_shared<simulate::RecordedAnswers>(std::move(*questions));
   }
+  if (!flags.transcripts.empty()) {
+    auto transcripts = simulate::Transcripts::Load(flags.transcripts);
+    if (!transcripts) return std::move(transcripts).error();
+    options.transcripts = std::move(*transcripts);
+  }
   return options;
 }
 
@@ -161,6 +167,9 @@ void AddSimulate(CLI::App& app, int& exit_code) {
                                        "The questions they belong to (JSONL, may be gzipped)");
   answers->needs(outcomes);
   outcomes->needs(answers);
+  command->add_option("--transcripts", flags->transcripts,
+                      "Folder of answers as providers gave them (.json, .sse, .events); a user "
+                      "text \"please replay FILE\" gets one byte for byte");
   command->add_option("--fault", flags->faults,
                       "MODEL:KIND[,CONDITION…], e.g. '*:status=503,every=20'; kinds: "
                       "status=CODE[,retry_after=S][,html], "

@@ -88,6 +88,7 @@ std::string_view CodecStream::NextRelayed() {
     // Comments in front of the first event would commit a status that nothing stands behind yet.
     const bool goes_on = event->has_data ? Read(event->name, event->data) : started_;
     if (goes_on) {
+      if (event->has_data) ++relayed_;
       // Events of one feed lie side by side; one that does not go on ends the run.
       const char* begin = run.empty() ? event->bytes.data() : run.data();
       run = std::string_view(begin, run.size() + event->bytes.size());
@@ -145,6 +146,7 @@ void CodecStream::End() {
 
 std::string CodecStream::ErrorEvent(const Error& error) {
   std::string event;
+  if (relaying_) writer_->Follow(relayed_);
   writer_->WriteError(error, event);
   return event;
 }

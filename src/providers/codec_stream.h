@@ -52,6 +52,7 @@ class CodecStream final : public AnswerStream {
   std::optional<Error> error_;
   std::string out_;   // for the next Next
   std::string last_;  // what the last Next gave, after the end
+  std::int64_t relayed_ = 0;  // events
   bool started_ = false;
   bool finished_ = false;
   bool ended_ = false;

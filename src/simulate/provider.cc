@@ -298,6 +298,10 @@ Task<void> SimulatedProvider::HandleConversation(Exchange& exchange) {
   } else if (counts) {
     const std::string count = fmt::format(R"({{"input_tokens":{}}})", PromptTokens(*conversation));
     (void)co_await exchange.out.Send(200, kJson, count);
+  } else if (const Transcript* transcript =
+                 options_.transcripts ? options_.transcripts->AskedBy(LastUserText(*conversation))
+                                      : nullptr) {
+    co_await SendTranscript(exchange, *transcript);
   } else {
     co_await SendAnswer(exchange, *conversation, *spec, fault);
   }
@@ -389,6 +393,23 @@ Task<void> SimulatedProvider::SendFault(Exchange& exchange, const Fault& fault) 
   if (fault.retry_after_seconds)
     exchange.out.headers().emplace_back("Retry-After", std::to_string(*fault.retry_after_seconds));
   (void)co_await exchange.out.Send(fault.status, "text/html", kProxyPage);
+}
+
+Task<void> SimulatedProvider::SendTranscript(Exchange& exchange, const Transcript& transcript) {
+  const bool whole = transcript.content_type == kJson || transcript.status != 200;
+  if (whole) {
+    if (transcript.status != 200)
+      AddErrorHeaders(exchange.route.dialect, transcript.status, exchange.out.headers());
+    (void)co_await exchange.out.Send(transcript.status, transcript.content_type, transcript.bytes);
+    co_return;
+  }
+  // A prime, so that pieces end everywhere: in the middle of lines, events and characters.
+  constexpr std::size_t kPiece = 97;
+  Result<void> sent = co_await exchange.out.Begin(200, transcript.content_type);
+  for (std::size_t at = 0; sent && at < transcript.bytes.size(); at += kPiece) {
+    sent = co_await exchange.out.Write(std::string_view(transcript.bytes).substr(at, kPiece));
+  }
+  if (sent) sent = co_await exchange.out.End();
 }
 
 Task<void> SimulatedProvider::SendWhole(Exchange& exchange, const Reply& reply) {

@@ -21,6 +21,7 @@
 #include "simulate/rate_limit.h"
 #include "simulate/recorded.h"
 #include "simulate/recorder.h"
+#include "simulate/transcripts.h"
 #include "wire/codec.h"
 
 namespace triage::simulate {
@@ -40,6 +41,7 @@ struct ProviderOptions {
   std::uint64_t seed = 1;
   double speed = 1;                                ///< simulated seconds per real second
   std::shared_ptr<const RecordedAnswers> answers;  ///< null = synthetic answers only
+  std::shared_ptr<const Transcripts> transcripts;  ///< null = none
   std::shared_ptr<FaultSchedule> faults;           ///< null = none
   bool lenient = false;              ///< takes fields that the dialect's reference does not know
   std::vector<std::string> refused;  ///< fields that get a 400 although the dialect has them
@@ -80,6 +82,7 @@ class SimulatedProvider : public net::Handler {
                         const ModelSpec& spec, const Fault* fault);
   Task<void> SendWhole(Exchange& exchange, const Reply& reply);
   Task<void> SendStream(Exchange& exchange, const Reply& reply);
+  Task<void> SendTranscript(Exchange& exchange, const Transcript& transcript);
   Task<void> SendFault(Exchange& exchange, const Fault& fault);
   Task<void> SendFailure(Exchange& exchange, Failure failure);
   static void Append(wire::StreamWriter& writer, const llm::StreamEvent& event, Exchange& exchange,

@@ -179,4 +179,18 @@ void AppendAwsEvent(std::string& out, std::string_view type, std::string_view pa
   AppendAwsMessage(out, headers, payload);
 }
 
+std::string AwsEventsOf(std::string_view lines) {
+  std::string bytes;
+  while (!lines.empty()) {
+    const std::size_t end = std::min(lines.find('\n'), lines.size());
+    const std::string_view line = lines.substr(0, end);
+    const std::size_t blank = std::min(line.find(' '), line.size());
+    const std::string_view type = line.substr(0, blank);
+    AppendAwsEvent(bytes, type, line.substr(std::min(blank + 1, line.size())),
+                   type.ends_with("Exception"));
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+  return bytes;
+}
+
 }  // namespace triage::wire

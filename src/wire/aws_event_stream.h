@@ -87,4 +87,7 @@ void AppendAwsMessage(std::string& out, std::span<const AwsHeader> headers,
 void AppendAwsEvent(std::string& out, std::string_view type, std::string_view payload,
                     bool exception = false);
 
+/// The bytes of a stream that is written down as lines of "TYPE PAYLOAD"; a type …Exception is one.
+std::string AwsEventsOf(std::string_view lines);
+
 }  // namespace triage::wire

@@ -15,7 +15,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 std::vector<llm::StreamEvent> Read(const std::string& lines) {
-  Result<std::vector<llm::StreamEvent>> events = ReadStream(Framed(lines));
+  Result<std::vector<llm::StreamEvent>> events = ReadStream(AwsEventsOf(lines));
   EXPECT_TRUE(events) << events.error().message;
   return events ? *std::move(events) : std::vector<llm::StreamEvent>{};
 }
@@ -53,13 +53,13 @@ TEST(BedrockStream, KeepsOverlappingCallsApart) {
 }
 
 TEST(BedrockStream, ReportsExceptions) {
-  const auto throttled = ReadStream(Framed(ReadGolden("stream_throttled.events")));
+  const auto throttled = ReadStream(AwsEventsOf(ReadGolden("stream_throttled.events")));
   ASSERT_FALSE(throttled);
   EXPECT_EQ(throttled.error().code, ErrorCode::kRateLimited);
   EXPECT_EQ(throttled.error().upstream_status, 429);
   EXPECT_EQ(throttled.error().message, "Too many tokens, please wait before trying again.");
 
-  const auto of = [](const std::string& line) { return ReadStream(Framed(line)).error(); };
+  const auto of = [](const std::string& line) { return ReadStream(AwsEventsOf(line)).error(); };
   const Error model =
       of(R"(modelStreamErrorException {"message":"it broke","originalStatusCode":503})");
   EXPECT_EQ(model.code, ErrorCode::kUpstream);
@@ -84,13 +84,14 @@ TEST(BedrockStream, IsWholeWithItsStopAndNotWithout) {
   const std::string start =
       "messageStart {\"role\":\"assistant\"}\n"
       "contentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"text\":\"a\"}}\n";
-  EXPECT_FALSE(ReadStream(Framed(start)));
+  EXPECT_FALSE(ReadStream(AwsEventsOf(start)));
   EXPECT_FALSE(ReadStream(""));
-  const auto whole = ReadStream(Framed(start + "messageStop {\"stopReason\":\"max_tokens\"}\n"));
+  const auto whole =
+      ReadStream(AwsEventsOf(start + "messageStop {\"stopReason\":\"max_tokens\"}\n"));
   ASSERT_TRUE(whole);
   EXPECT_EQ(whole->back().kind, Kind::kEnd);
   EXPECT_EQ(AnswerOf(*whole).finish, FinishReason::kLength);
-  EXPECT_FALSE(ReadStream(Framed("messageStart <html>\n")));
+  EXPECT_FALSE(ReadStream(AwsEventsOf("messageStart <html>\n")));
 }
 
 TEST(BedrockStream, TellsApartBlocksThatShareAnIndex) {

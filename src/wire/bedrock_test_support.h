@@ -20,21 +20,6 @@ inline std::string ReadGolden(const std::string& name) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The bytes of a stream that is written down as lines of "name payload".
-inline std::string Framed(std::string_view lines) {
-  std::string bytes;
-  while (!lines.empty()) {
-    const std::size_t end = std::min(lines.find('\n'), lines.size());
-    const std::string_view line = lines.substr(0, end);
-    const std::size_t blank = std::min(line.find(' '), line.size());
-    const std::string_view name = line.substr(0, blank);
-    AppendAwsEvent(bytes, name, line.substr(std::min(blank + 1, line.size())),
-                   name.ends_with("Exception"));
-    lines.remove_prefix(std::min(end + 1, lines.size()));
-  }
-  return bytes;
-}
-
 inline Result<std::vector<llm::StreamEvent>> ReadStream(std::string_view bytes) {
   const std::unique_ptr<StreamReader> reader = BedrockCodec().NewStreamReader();
   std::vector<llm::StreamEvent> events;

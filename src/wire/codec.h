@@ -65,6 +65,10 @@ class StreamWriter {
   virtual void Write(const llm::StreamEvent& event, std::string& out) = 0;
   /// Appends the error event that ends a broken stream; no terminator follows.
   virtual void WriteError(const Error& error, std::string& out) = 0;
+
+  /// So many events of this dialect went to the client as a provider wrote them, before anything
+  /// is written here: for dialects that number their events.
+  virtual void Follow(std::int64_t events) { (void)events; }
 };
 
 enum class Framing : std::uint8_t { kSse, kAwsEventStream };

@@ -74,6 +74,8 @@ class Writer : public StreamWriter {
     }
   }
 
+  void Follow(std::int64_t events) override { sequence_ = events; }
+
   void WriteError(const Error& error, std::string& out) override {
     out_ = &out;
     FlushText();
