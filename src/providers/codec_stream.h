@@ -50,8 +50,8 @@ class CodecStream final : public AnswerStream {
   std::vector<llm::StreamEvent> events_;  // of one provider event
   llm::ReplySummary summary_;
   std::optional<Error> error_;
-  std::string out_;   // for the next Next
-  std::string last_;  // what the last Next gave, after the end
+  std::string out_;           // for the next Next
+  std::string last_;          // what the last Next gave, after the end
   std::int64_t relayed_ = 0;  // events
   bool started_ = false;
   bool finished_ = false;

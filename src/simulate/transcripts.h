@@ -17,8 +17,8 @@ struct Transcript {
 };
 
 /// A folder of transcripts with its subfolders. A file's extension is its form: .json, .sse,
-/// .html, .events (an AWS event stream as lines of "TYPE PAYLOAD"); a name error_STATUS… is the body
-/// of an answer with that status. Others, and requests (request*.json), are passed over.
+/// .html, .events (an AWS event stream as lines of "TYPE PAYLOAD"); a name error_STATUS… is the
+/// body of an answer with that status. Others, and requests (request*.json), are passed over.
 class Transcripts {
  public:
   /// Error kIo: no folder, a file that cannot be read, or nothing in it to answer with.
