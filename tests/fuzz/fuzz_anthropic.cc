@@ -11,19 +11,15 @@
 #include <vector>
 
 #include "base/error.h"
+#include "fuzz/codec_checks.h"
 #include "net/sse.h"
 #include "wire/anthropic.h"
 #include "wire/codec.h"
-#include "wire/json.h"
 
 namespace {
 
 using namespace triage;
 using Kind = llm::StreamEvent::Kind;
-
-bool IsJson(std::string_view text) {
-  return !wire::FindJsonProblem(text, 300);
-}
 
 void FuzzRequest(std::string_view body) {
   const wire::Codec& codec = wire::AnthropicCodec();
@@ -51,41 +47,6 @@ void FuzzRequest(std::string_view body) {
     if (!translated) continue;
     TRIAGE_CHECK(IsJson(translated->body));
     TRIAGE_CHECK(codec.ReadRequest(translated->body, {}).has_value());
-  }
-}
-
-void FuzzAnswer(std::string_view body) {
-  const auto read = wire::AnthropicCodec().ReadAnswer(body);
-  if (!read) {
-    TRIAGE_CHECK(!read.error().message.empty());
-    return;
-  }
-  const std::string written = wire::AnthropicCodec().WriteAnswer(*read, {.id = "x", .model = "m"});
-  TRIAGE_CHECK(IsJson(written));
-  TRIAGE_CHECK(wire::AnthropicCodec().ReadAnswer(written).has_value());
-}
-
-void CheckGrammar(const std::vector<llm::StreamEvent>& events) {
-  std::vector<int> open;
-  int next = 0;
-  bool finished = false;
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    const llm::StreamEvent& event = events[i];
-    switch (event.kind) {
-      case Kind::kStart: TRIAGE_CHECK(i == 0); break;
-      case Kind::kPartStart:
-        TRIAGE_CHECK(i > 0 && !finished && event.part == next++);
-        open.push_back(event.part);
-        break;
-      case Kind::kPartEnd: TRIAGE_CHECK(std::erase(open, event.part) == 1); break;
-      case Kind::kUsage: TRIAGE_CHECK(i > 0); break;
-      case Kind::kFinish:
-        TRIAGE_CHECK(!finished && open.empty());
-        finished = true;
-        break;
-      case Kind::kEnd: TRIAGE_CHECK(finished && i + 1 == events.size()); break;
-      default: TRIAGE_CHECK(std::ranges::find(open, event.part) != open.end()); break;
-    }
   }
 }
 
@@ -144,7 +105,7 @@ void FuzzStream(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(data, data + size);
   FuzzRequest(text);
-  FuzzAnswer(text);
+  CheckAnswer(wire::AnthropicCodec(), text);
   FuzzStream(text);
   return 0;
 }

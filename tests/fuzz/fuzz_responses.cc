@@ -11,18 +11,14 @@
 #include <vector>
 
 #include "base/error.h"
+#include "fuzz/codec_checks.h"
 #include "wire/codec.h"
-#include "wire/json.h"
 #include "wire/responses.h"
 
 namespace {
 
 using namespace triage;
 using Kind = llm::StreamEvent::Kind;
-
-bool IsJson(std::string_view text) {
-  return !wire::FindJsonProblem(text, 300);
-}
 
 void FuzzRequest(std::string_view body) {
   const wire::Codec& codec = wire::OpenAiResponsesCodec();
@@ -70,37 +66,20 @@ void FuzzAnswer(std::string_view body) {
   TRIAGE_CHECK(codec.ReadAnswer(written).has_value());
 }
 
-void CheckGrammar(const std::vector<llm::StreamEvent>& events) {
+// Only calls of tools are open side by side.
+void CheckCalls(const std::vector<llm::StreamEvent>& events) {
   std::vector<int> open;
   std::size_t calls = 0;  // of those open
-  int next = 0;
-  bool finished = false;
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    const llm::StreamEvent& event = events[i];
-    TRIAGE_CHECK((event.kind == Kind::kStart) == (i == 0));
-    switch (event.kind) {
-      case Kind::kStart:
-      case Kind::kUsage: break;
-      case Kind::kPartStart:
-        TRIAGE_CHECK(!finished && event.part == next++);
-        TRIAGE_CHECK(calls == open.size());
-        if (event.part_kind == llm::PartKind::kToolCall) {
-          ++calls;
-        } else {
-          TRIAGE_CHECK(open.empty());
-        }
-        open.push_back(event.part);
-        break;
-      case Kind::kPartEnd:
-        TRIAGE_CHECK(std::erase(open, event.part) == 1);
-        calls = std::min(calls, open.size());
-        break;
-      case Kind::kFinish:
-        TRIAGE_CHECK(!finished && open.empty());
-        finished = true;
-        break;
-      case Kind::kEnd: TRIAGE_CHECK(finished && i + 1 == events.size()); break;
-      default: TRIAGE_CHECK(std::ranges::find(open, event.part) != open.end());
+  for (const llm::StreamEvent& event : events) {
+    if (event.kind == Kind::kPartStart) {
+      TRIAGE_CHECK(calls == open.size());
+      const bool call = event.part_kind == llm::PartKind::kToolCall;
+      TRIAGE_CHECK(call || open.empty());
+      if (call) ++calls;
+      open.push_back(event.part);
+    } else if (event.kind == Kind::kPartEnd) {
+      std::erase(open, event.part);
+      calls = std::min(calls, open.size());
     }
   }
 }
@@ -123,6 +102,7 @@ void FuzzStream(std::string_view bytes) {
   }
   const bool ended = good && reader->OnEnd(events).has_value();
   CheckGrammar(events);
+  CheckCalls(events);
   const std::unique_ptr<wire::StreamWriter> writer =
       codec.NewStreamWriter({.id = "x", .model = "m"});
   std::string out;
