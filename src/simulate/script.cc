@@ -366,7 +366,7 @@ std::optional<Fault> AskedFault(const Conversation& conversation) {
   }
   if (asked.find("please be slow") != std::string::npos) {
     fault.kind = FaultKind::kSlowHeaders;
-    fault.delay = std::chrono::seconds(5);
+    fault.delay = std::chrono::seconds(15);
     return fault;
   }
   return std::nullopt;

@@ -225,7 +225,7 @@ TEST(AskedFaults, AreReadFromTheLastUserTextOnly) {
   EXPECT_EQ(AskedFault(Asking("please fail with 529"))->status, 529);
   EXPECT_EQ(AskedFault(Asking("please break the stream"))->kind, FaultKind::kCut);
   EXPECT_EQ(AskedFault(Asking("please send an error event"))->kind, FaultKind::kErrorEvent);
-  EXPECT_EQ(AskedFault(Asking("please be slow"))->delay, std::chrono::seconds(5));
+  EXPECT_EQ(AskedFault(Asking("please be slow"))->delay, std::chrono::seconds(15));
   EXPECT_FALSE(AskedFault(Asking("please fail with 200")));
   EXPECT_FALSE(AskedFault(Asking("please fail with grace")));
   Conversation later = Asking("please fail with 500");
