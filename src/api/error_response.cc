@@ -12,6 +12,7 @@ int StatusOf(const Error& error) {
     case ErrorCode::kInvalidRequest:
       return error.upstream_status >= 400 && error.upstream_status < 500 ? error.upstream_status
                                                                          : 400;
+    case ErrorCode::kContextLength: return 400;
     case ErrorCode::kUnauthorized: return 401;
     case ErrorCode::kBudgetExceeded: return 402;
     case ErrorCode::kForbidden: return 403;

@@ -12,6 +12,7 @@ std::string_view Name(ErrorCode code) {
     case ErrorCode::kForbidden: return "forbidden";
     case ErrorCode::kNotFound: return "not_found";
     case ErrorCode::kTooLarge: return "too_large";
+    case ErrorCode::kContextLength: return "context_length";
     case ErrorCode::kRateLimited: return "rate_limited";
     case ErrorCode::kBudgetExceeded: return "budget_exceeded";
     case ErrorCode::kTimeout: return "timeout";

@@ -18,6 +18,7 @@ enum class ErrorCode {
   kForbidden,       ///< known credentials that may not do this
   kNotFound,        ///< no such model, exchange, route, file
   kTooLarge,        ///< a size limit was passed
+  kContextLength,   ///< request and answer do not fit into a model's context window
   kRateLimited,     ///< a rate limit, ours or a provider's
   kBudgetExceeded,  ///< a hard budget
   kTimeout,         ///< a deadline passed

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "llm/overflow.h"
+
 namespace triage::dispatch {
 namespace {
 
@@ -76,6 +78,7 @@ Error Exhausted(std::span<const Candidate> candidates, std::span<const Trace> tr
     sum.upstream_status = trace.error->upstream_status;
   }
   if (sum.code == ErrorCode::kUpstream) sum.code = ErrorCode::kUnavailable;
+  if (sum.code == ErrorCode::kContextLength) sum.field = "messages";
   return sum;
 }
 
@@ -143,7 +146,8 @@ class Run {
   Task<Result<Begun>> TryCandidate(int at) {
     const Candidate& candidate = candidates_[At(at)];
     State& state = states_[At(at)];
-    if (state.hopeless) co_return NoAttempt();
+    if (state.hopeless || (candidate.window > 0 && candidate.window <= outgrown_))
+      co_return NoAttempt();
     while (true) {
       if (cancel_.cancelled()) {
         stop_ = true;
@@ -165,7 +169,7 @@ class Run {
           co_return NoAttempt();
         }
       }
-      if (candidate.promotion != nullptr && !state.tried &&
+      if (candidate.promotion != nullptr && !state.tried && !overflowed_ &&
           !candidate.promotion->Take(clock_.Now(), candidate.expected_cost)) {
         if (candidate.target != nullptr) candidate.target->Abandoned(ticket);
         promotion_refused_ = true;
@@ -225,8 +229,13 @@ class Run {
       candidate.target->Failed(ticket, clock_.Now(), error, told, Chance(options_.random));
     }
     if (!WorthFallingBack(error)) stop_ = true;
+    if (error.code == ErrorCode::kContextLength) {
+      const auto told = llm::ReadOverflow({}, error.message);
+      outgrown_ = std::max(outgrown_, told && told->limit > 0 ? told->limit : candidate.window);
+      overflowed_ = true;
+    }
     if (error.code == ErrorCode::kUnsupported || error.code == ErrorCode::kTooLarge ||
-        error.upstream_status == 404) {
+        error.code == ErrorCode::kContextLength || error.upstream_status == 404) {
       state.hopeless = true;
     }
     co_return error;
@@ -338,7 +347,9 @@ class Run {
   std::size_t tried_ = 0;          // attempts of the round
   NanoDollars spent_;              // on attempts that failed
   bool promotion_refused_ = false;
-  bool stop_ = false;  // the last result is final
+  bool overflowed_ = false;    // it was too long for one
+  std::int64_t outgrown_ = 0;  // the largest window that it was too long for
+  bool stop_ = false;          // the last result is final
 };
 
 }  // namespace
@@ -351,7 +362,8 @@ bool WorthFallingBack(const Error& error) {
     case ErrorCode::kUpstream:
     case ErrorCode::kProtocol:
     case ErrorCode::kTooLarge:
-    case ErrorCode::kUnsupported:  // this model's dialect cannot say it; another's may
+    case ErrorCode::kContextLength:  // another model's window may be larger
+    case ErrorCode::kUnsupported:    // this model's dialect cannot say it; another's may
     case ErrorCode::kIo: return true;
     case ErrorCode::kInvalidRequest:
     case ErrorCode::kUnauthorized:

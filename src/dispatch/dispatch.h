@@ -29,11 +29,12 @@ struct Candidate {
   std::string_view provider_model = {};  ///< the provider's own name of it
   std::string_view name = {};            ///< Triage's name of it, for messages
   llm::AttemptLimits limits = {};
-  int model = -1;       ///< index into the configuration's models
-  int tier = -1;        ///< index into the configuration's tiers; -1 = in none
-  bool drains = false;  ///< its provider's calls are read to their end when the client has gone
-  int position = -1;    ///< in its chain: those that share one share its load; -1 = alone
-  double weight = 1;    ///< among those of its position
+  int model = -1;           ///< index into the configuration's models
+  int tier = -1;            ///< index into the configuration's tiers; -1 = in none
+  bool drains = false;      ///< its provider's calls are read to their end when the client has gone
+  int position = -1;        ///< in its chain: those that share one share its load; -1 = alone
+  double weight = 1;        ///< among those of its position
+  std::int64_t window = 0;  ///< tokens that it takes; 0 = unknown
   NanoDollars expected_cost = {};
   Target* target = nullptr;        ///< null = always tried
   RetryBudget* budget = nullptr;   ///< of its provider; null = retried without one
@@ -79,6 +80,9 @@ bool WorthFallingBack(const Error& error);
 /// is tried again at once under another credential. When a round has failed, retries follow after a
 /// backoff, as budget, attempts and deadline allow. When a round could try nothing, it waits for a
 /// rate limit that ends soon, else probes the least bad of the chain.
+///
+/// When a candidate refuses the request as too long (kContextLength), it is not asked again, those
+/// whose windows are no larger are passed over, and those of higher tiers need no promotion.
 ///
 /// Every attempt is appended to `traces`. When all fail: the error of the only attempt, or one that
 /// names all of them (their common code, else kUnavailable), with the shortest retry hint.

@@ -25,6 +25,7 @@ Fault FaultOf(const Error& error) {
     case ErrorCode::kRateLimited: return Fault::kLimit;
     case ErrorCode::kInvalidRequest:
     case ErrorCode::kTooLarge:
+    case ErrorCode::kContextLength:
     case ErrorCode::kNotFound:
     case ErrorCode::kForbidden:
     case ErrorCode::kUnauthorized:

@@ -70,6 +70,7 @@ struct Context {
   std::string max_tier;
   std::string verify;
   std::optional<std::chrono::milliseconds> latency;  ///< the client's deadline
+  std::uint64_t client = 0;  ///< hash of the credential that it came with; 0 = none
 };
 
 /// What is asked of a provider.
@@ -86,6 +87,14 @@ struct Needs {
   bool logprobs = false;
   bool several_choices = false;  ///< n > 1
   bool embeddings = false;       ///< vectors instead of an answer
+};
+
+/// What a request holds beside the texts of its messages, as far as a model counts it as tokens.
+struct Extras {
+  std::int64_t json_bytes = 0;  ///< tools, schemas and calls, as written
+  std::int64_t images = 0;
+  std::int64_t documents = 0;       ///< and other files, but no plain texts
+  std::int64_t document_bytes = 0;  ///< of those that are in the request itself, in base64
 };
 
 /// Decoded text of one message, in order.
@@ -120,6 +129,7 @@ struct Request {
   bool include_usage = false;          ///< the client asked for the usage chunk of a stream
   std::int64_t max_output_tokens = 0;  ///< 0 = not given
   Needs needs;
+  Extras extras;
   Context context;
 
   std::string text;         ///< decoded texts of all messages, one after the other

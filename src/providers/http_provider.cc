@@ -16,6 +16,7 @@
 #include "wire/client_request.h"
 #include "wire/codec.h"
 #include "wire/embeddings.h"
+#include "wire/error_message.h"
 #include "wire/openai_chat.h"
 #include "wire/splice.h"
 
@@ -265,7 +266,11 @@ Task<Result<std::unique_ptr<llm::Reply>>> HttpProvider::Start(const llm::Call& c
     auto reply = std::make_unique<StreamReply>(std::move(*answer), std::move(answers),
                                                std::move(body.warnings));
     const Result<void> begun = co_await reply->Begin();
-    if (!begun) co_return begun.error();
+    if (!begun) {
+      Error error = begun.error();
+      wire::MarkOverflow(error, error.detail);
+      co_return error;
+    }
     timing.first_byte =
         std::chrono::duration_cast<std::chrono::microseconds>(SystemClock().Now() - begin);
     co_return std::unique_ptr<llm::Reply>(std::move(reply));
@@ -276,6 +281,7 @@ Task<Result<std::unique_ptr<llm::Reply>>> HttpProvider::Start(const llm::Call& c
   Result<std::unique_ptr<llm::Reply>> whole =
       Whole(call, status, type, std::move(*text), std::move(body.warnings));
   if (!whole && whole.error().upstream_status == 0) whole.error().upstream_status = status;
+  if (!whole) wire::MarkOverflow(whole.error(), whole.error().detail);
   co_return whole;
 }
 

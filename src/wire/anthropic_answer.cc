@@ -361,7 +361,11 @@ std::string ErrorBody(const Error& error, int status, std::string_view request_i
   json.Key("error");
   json.Begin('{');
   json.Member("type", type);
-  json.Member("message", error.message);
+  // Clients that shorten their conversations look for Anthropic's own words.
+  constexpr std::string_view kTooLong = "prompt is too long";
+  const bool add =
+      error.code == ErrorCode::kContextLength && error.message.find(kTooLong) == std::string::npos;
+  json.Member("message", add ? fmt::format("{}: {}", kTooLong, error.message) : error.message);
   json.End('}');
   if (!request_id.empty()) json.Member("request_id", request_id);
   json.End('}');

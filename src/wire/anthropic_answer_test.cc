@@ -250,6 +250,15 @@ TEST(AnthropicErrors, HaveAnthropicsTypesAndNeverTheDetail) {
     EXPECT_THAT(ErrorBody(error, status, ""), HasSubstr("\"" + std::string(type) + "\"")) << status;
 }
 
+TEST(AnthropicErrors, SayThatAPromptIsTooLongInAnthropicsWords) {
+  Error error{.code = ErrorCode::kContextLength, .message = "about 9 tokens do not fit"};
+  EXPECT_EQ(
+      ErrorBody(error, 400, ""),
+      R"({"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: about 9 tokens do not fit"}})");
+  error.message = "prompt is too long: 9 tokens > 8 maximum";
+  EXPECT_THAT(ErrorBody(error, 400, ""), HasSubstr("\"prompt is too long: 9 tokens > 8 maximum\""));
+}
+
 TEST(AnthropicModels, AreListedOnOnePage) {
   const ListedModel models[] = {{.id = "auto", .owned_by = ""},
                                 {.id = "tier:fast", .owned_by = "", .created = 1'764'000'001}};

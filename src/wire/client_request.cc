@@ -56,6 +56,45 @@ void FillTurns(const std::vector<llm::Message>& messages, llm::Request& request)
   }
 }
 
+// What is no text of a message.
+llm::Extras ExtrasOf(const llm::Conversation& conversation) {
+  llm::Extras extras;
+  const auto json = [&](std::string_view text) {
+    extras.json_bytes += static_cast<std::int64_t>(text.size());
+  };
+  const auto image = [&](const llm::ImagePart&) { ++extras.images; };
+  const auto document = [&](const llm::DocumentPart& part) {
+    if (!part.text.empty()) return;
+    ++extras.documents;
+    extras.document_bytes += static_cast<std::int64_t>(part.data.size());
+  };
+  for (const llm::Message& message : conversation.messages) {
+    for (const llm::Part& part : message.parts) {
+      if (const auto* picture = std::get_if<llm::ImagePart>(&part)) image(*picture);
+      if (const auto* file = std::get_if<llm::DocumentPart>(&part)) document(*file);
+      if (const auto* thinking = std::get_if<llm::ThinkingPart>(&part)) json(thinking->text);
+      if (const auto* call = std::get_if<llm::ToolCallPart>(&part)) {
+        json(call->name);
+        json(call->arguments);
+      }
+      const auto* result = std::get_if<llm::ToolResultPart>(&part);
+      if (result == nullptr) continue;
+      for (const llm::ToolResultContent& content : result->content) {
+        if (const auto* picture = std::get_if<llm::ImagePart>(&content)) image(*picture);
+        if (const auto* file = std::get_if<llm::DocumentPart>(&content)) document(*file);
+      }
+    }
+  }
+  for (const llm::Tool& tool : conversation.tools) {
+    json(tool.name);
+    json(tool.description);
+    json(tool.parameters);
+    json(tool.json);
+  }
+  if (conversation.response_format) json(conversation.response_format->schema);
+  return extras;
+}
+
 Result<void> FillContext(const llm::Conversation& conversation, llm::Request& request) {
   request.context.user = conversation.user;
   if (conversation.metadata.empty()) return {};
@@ -108,6 +147,7 @@ void FillRequest(llm::Conversation conversation, std::string body, llm::Request&
   request.include_usage = true;
   request.max_output_tokens = conversation.max_output_tokens.value_or(0);
   request.needs = llm::NeedsOf(conversation);
+  request.extras = ExtrasOf(conversation);
   request.rewrite = HoldsForeignThinking(conversation) ||
                     (request.dialect == llm::Dialect::kAnthropic && !conversation.metadata.empty());
   FillTurns(conversation.messages, request);

@@ -32,6 +32,43 @@ Error ErrorOf(std::string body, const ReadLimits& limits = {}) {
   return read ? Error{.code = ErrorCode::kInternal, .message = "accepted"} : read.error();
 }
 
+TEST(ClientRequest, MeasuresWhatIsNoText) {
+  const std::string image =
+      R"({"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}})";
+  const std::string call =
+      R"("tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}])";
+  const std::string tools = R"("tools":[{"type":"function","function":{"name":"f"}}])";
+  llm::Request chat;
+  Read(Dialect::kOpenAiChat,
+       R"({"messages":[{"role":"user","content":[{"type":"text","text":"t"},)" + image + "," +
+           image + R"(,{"type":"file","file":{"file_data":"data:application/pdf;base64,)" +
+           std::string(4'000, 'A') + R"("}},{"type":"file","file":{"file_id":"f"}}]},)" +
+           R"({"role":"assistant",)" + call +
+           R"(,"content":null},{"role":"tool","content":"r"}],)" + tools + R"(,"model":"auto"})",
+       chat);
+  EXPECT_EQ(chat.extras.images, 2);
+  EXPECT_EQ(chat.extras.documents, 2);
+  EXPECT_NEAR(static_cast<double>(chat.extras.document_bytes), 4'000, 120);
+  EXPECT_NEAR(static_cast<double>(chat.extras.json_bytes),
+              static_cast<double>(call.size() + tools.size()), 6);
+
+  llm::Request message;
+  Read(
+      Dialect::kAnthropic,
+      R"({"model":"auto","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://a/b.png"}},)"
+      R"({"type":"document","source":{"type":"base64","media_type":"application/pdf","data":")" +
+          std::string(4'000, 'A') +
+          R"("}},{"type":"document","source":{"type":"text","media_type":"text/plain","data":"plain"}}]},)"
+          R"({"role":"assistant","content":[{"type":"tool_use","id":"1","name":"f","input":{"a":1}}]},)"
+          R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"image","source":{"type":"url","url":"https://a/c.png"}}]}]}],)"
+          R"("tools":[{"name":"f","description":"what it does","input_schema":{"type":"object"}}]})",
+      message);
+  EXPECT_EQ(message.extras.images, 2);
+  EXPECT_EQ(message.extras.documents, 1);
+  EXPECT_EQ(message.extras.document_bytes, 4'000);
+  EXPECT_EQ(message.extras.json_bytes, 8 + 31);
+}
+
 TEST(ClientRequest, TellsTheSameOfAConversationInEitherDialect) {
   llm::Request chat;
   Read(

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "llm/overflow.h"
 #include "wire/json.h"
 #include "wire/openai_chat.h"
 
@@ -43,16 +44,31 @@ bool ShallowJson(std::string_view body) {
   return body.size() <= kMaxErrorBody && !FindJsonProblem(body, 32);
 }
 
-std::string MessageOf(std::string_view content_type, std::string_view body) {
+struct Told {
+  std::string message;
+  std::string word;  // code or type
+};
+
+std::string WordIn(const json& answer) {
+  const json* object = answer.is_array() && !answer.empty() ? &answer.front() : &answer;
+  if (!object->is_object()) return {};
+  if (const auto error = object->find("error"); error != object->end() && error->is_object())
+    object = &*error;
+  if (auto code = TextAt(*object, "code")) return *code;
+  return TextAt(*object, "type").value_or("");
+}
+
+Told TellOf(std::string_view content_type, std::string_view body) {
   const std::string_view text = Trim(body);
   const bool page =
       ToLowerAscii(content_type).find("html") != std::string::npos || text.starts_with('<');
   if (page || text.empty()) return {};
   if (text.starts_with('{') || text.starts_with('[')) {
     if (!ShallowJson(text)) return {};
-    return MessageIn(json::parse(text, nullptr, false)).value_or("");
+    const json answer = json::parse(text, nullptr, false);
+    return {.message = MessageIn(answer).value_or(""), .word = WordIn(answer)};
   }
-  return std::string(text.substr(0, 4 * kMaxMessage));
+  return {.message = std::string(text.substr(0, 4 * kMaxMessage)), .word = {}};
 }
 
 }  // namespace
@@ -75,10 +91,19 @@ Error ParseErrorBody(int status, std::string_view content_type, std::string_view
       status >= 400 && status < 500 && status != 401 && status != 403 && status != 408;
   if (clients_fault) error.code = ErrorCode::kInvalidRequest;
   if (status == 429) error.code = ErrorCode::kRateLimited;
-  const std::string message = MessageOf(content_type, body);
-  error.message = message.empty() ? fmt::format("The provider answered with status {}.", status)
-                                  : ProviderMessage(message);
+  if (status == 413) error.code = ErrorCode::kTooLarge;
+  const Told told = TellOf(content_type, body);
+  error.message = told.message.empty()
+                      ? fmt::format("The provider answered with status {}.", status)
+                      : ProviderMessage(told.message);
+  MarkOverflow(error, told.word);
   return error;
+}
+
+void MarkOverflow(Error& error, std::string_view word) {
+  const bool possible = error.code == ErrorCode::kInvalidRequest ||
+                        error.code == ErrorCode::kTooLarge || error.code == ErrorCode::kUpstream;
+  if (possible && llm::ReadOverflow(word, error.message)) error.code = ErrorCode::kContextLength;
 }
 
 }  // namespace triage::wire

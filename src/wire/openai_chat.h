@@ -33,8 +33,9 @@ Result<void> ParseChatRequest(std::string body, const ChatLimits& limits, llm::R
 Result<llm::ReplySummary> ParseChatResponse(std::string_view body);
 
 /// The neutral Error for a provider's answer with an error status (or with a 2xx that carries an
-/// error): 429 is kRateLimited, another 4xx kInvalidRequest (401, 403 and 408 kUpstream: the client
-/// cannot mend those), all else kUpstream. The message is the provider's, cut to 300 bytes: from
+/// error): 429 is kRateLimited, 413 kTooLarge, too many tokens for the model kContextLength,
+/// another 4xx kInvalidRequest (401, 403 and 408 kUpstream: the client cannot mend those), all else
+/// kUpstream. The message is the provider's, cut to 300 bytes: from
 /// OpenAI's shape, Google's (also as an array), Anthropic's, or plain text. Pages (HTML) are never
 /// read. `retry_after` is for the caller, who has the headers.
 Error ParseErrorBody(int status, std::string_view content_type, std::string_view body);

@@ -113,11 +113,16 @@ class Reader {
     for (auto each : top) {
       field entry;
       if (std::move(each).get(entry)) return false;
-      request_.keys.push_back(static_cast<std::uint32_t>(entry.key().raw() - body.data() - 1));
+      const char* const begin = entry.key().raw();
+      request_.keys.push_back(static_cast<std::uint32_t>(begin - body.data() - 1));
+      meter_.End(begin);
       std::string_view key;
       if (!cursor_.Key(entry, key)) return false;
+      if (key == "tools" || key == "functions" || key == "response_format")
+        meter_.Begin(begin, request_.extras.json_bytes);
       if (!Once(key) || !ReadField(key, entry.value())) return false;
     }
+    meter_.End(body.data() + body.size());
     // At the end there is no current location; anything else trails behind the object.
     return document.current_location().error() != simdjson::SUCCESS;
   }
@@ -385,6 +390,7 @@ class Reader {
       return cursor_.Check(v, 2) &&
              WrongType(MessagePointer(""), "an object with role and content");
     }
+    meter_.End(v.raw_json_token().data());
     object message;
     if (v.get_object().get(message)) return false;
     if (!request_.turns.empty()) request_.text += '\n';
@@ -396,7 +402,10 @@ class Reader {
     for (auto each : message) {
       field entry;
       std::string_view key;
-      if (std::move(each).get(entry) || !cursor_.Key(entry, key)) return false;
+      if (std::move(each).get(entry)) return false;
+      const char* const begin = entry.key().raw();
+      meter_.End(begin);
+      if (!cursor_.Key(entry, key)) return false;
       value& inner = entry.value();
       if (key == "role") {
         if (std::exchange(has_role, true)) {
@@ -410,6 +419,8 @@ class Reader {
         if (!ReadContent(inner, has_content)) return false;
       } else {
         if (key == "tool_calls" && JsonCursor::Token(inner) != "null") request_.needs.tools = true;
+        if (key == "tool_calls" || key == "function_call")
+          meter_.Begin(begin, request_.extras.json_bytes);
         if (!cursor_.Check(inner, 3)) return false;
       }
     }
@@ -471,6 +482,7 @@ class Reader {
     if (!JsonCursor::Token(v).starts_with('{')) {
       return cursor_.Check(v, 4) && WrongType(pointer(""), "an object with a type");
     }
+    meter_.End(v.raw_json_token().data());
     object part;
     if (v.get_object().get(part)) return false;
     std::string_view type;
@@ -480,7 +492,12 @@ class Reader {
     for (auto each : part) {
       field entry;
       std::string_view key;
-      if (std::move(each).get(entry) || !cursor_.Key(entry, key)) return false;
+      if (std::move(each).get(entry)) return false;
+      const char* const begin = entry.key().raw();
+      meter_.End(begin);
+      if (!cursor_.Key(entry, key)) return false;
+      if (key == "file" || key == "input_audio")
+        meter_.Begin(begin, request_.extras.document_bytes);
       value& inner = entry.value();
       const std::string_view token = JsonCursor::Token(inner);
       if (key == "type" || key == "text") {
@@ -505,10 +522,12 @@ class Reader {
     }
     if (type == "\"image_url\"") {
       if (!has_image) return Fail(pointer("/image_url"), "must be an object with a url.");
+      ++request_.extras.images;
       request_.needs.vision = true;
       request_.needs.image_urls = request_.needs.image_urls || by_url;
     }
     if (type == "\"file\"") request_.needs.documents = true;
+    if (type == "\"file\"" || type == "\"input_audio\"") ++request_.extras.documents;
     return true;
   }
 
@@ -557,6 +576,7 @@ class Reader {
   JsonCursor cursor_;
   Fault fault_;
   std::string user_;
+  LengthMeter meter_;
   std::uint32_t seen_ = 0;                // known top-level keys
   std::vector<std::string_view> others_;  // unknown ones
 };

@@ -400,6 +400,7 @@ TEST(ParseErrorBody, ChoosesTheCodeByStatus) {
   EXPECT_EQ(code(429), ErrorCode::kRateLimited);
   EXPECT_EQ(code(400), ErrorCode::kInvalidRequest);
   EXPECT_EQ(code(404), ErrorCode::kInvalidRequest);
+  EXPECT_EQ(code(413), ErrorCode::kTooLarge);
   EXPECT_EQ(code(422), ErrorCode::kInvalidRequest);
   EXPECT_EQ(code(401), ErrorCode::kUpstream);
   EXPECT_EQ(code(403), ErrorCode::kUpstream);
@@ -407,6 +408,29 @@ TEST(ParseErrorBody, ChoosesTheCodeByStatus) {
   EXPECT_EQ(code(529), ErrorCode::kUpstream);
   EXPECT_EQ(code(302), ErrorCode::kUpstream);
   EXPECT_EQ(ParseErrorBody(503, "", "").upstream_status, 503);
+}
+
+TEST(ParseErrorBody, KnowsARequestThatIsTooLongForItsModel) {
+  const auto code = [](int status, std::string_view body) {
+    return ParseErrorBody(status, "application/json", body).code;
+  };
+  EXPECT_EQ(code(400, R"({"error":{"message":"Zu lang.","code":"context_length_exceeded"}})"),
+            ErrorCode::kContextLength);
+  EXPECT_EQ(code(400, R"({"type":"error","error":{"type":"invalid_request_error",)"
+                      R"("message":"prompt is too long: 200049 tokens > 200000 maximum"}})"),
+            ErrorCode::kContextLength);
+  EXPECT_EQ(code(400, R"([{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"The input )"
+                      R"(token count (9) exceeds the maximum number of tokens allowed (8)."}}])"),
+            ErrorCode::kContextLength);
+  EXPECT_EQ(code(400, R"({"message":"Input is too long for requested model."})"),
+            ErrorCode::kContextLength);
+  EXPECT_EQ(code(500, R"({"error":{"code":500,"message":"the request exceeds the available )"
+                      R"(context size","type":"exceed_context_size_error"}})"),
+            ErrorCode::kContextLength);
+  // Limits of a minute are limits, whatever words they use.
+  EXPECT_EQ(code(429, R"({"error":{"message":"prompt is too long"}})"), ErrorCode::kRateLimited);
+  EXPECT_EQ(code(413, R"({"error":{"message":"Request too large: tokens per minute (TPM)"}})"),
+            ErrorCode::kTooLarge);
 }
 
 TEST(FindJsonProblem, AgreesWithTheFastReaderOnMutatedBodies) {

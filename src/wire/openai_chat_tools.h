@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,27 @@ class Fault {
 
  private:
   std::optional<Error> error_;
+};
+
+/// Measures values that simdjson passes over: it says where they begin, not where they end, so one
+/// ends where the next thing begins.
+class LengthMeter {
+ public:
+  /// The bytes from `begin` to the next End are added to `into`.
+  void Begin(const char* begin, std::int64_t& into) {
+    begin_ = begin;
+    into_ = &into;
+  }
+
+  /// Does nothing when nothing is being measured.
+  void End(const char* end) {
+    if (into_ != nullptr) *into_ += end - begin_;
+    into_ = nullptr;
+  }
+
+ private:
+  const char* begin_ = nullptr;
+  std::int64_t* into_ = nullptr;
 };
 
 /// Checks OpenAI chat's `tools`, or the older `functions` when `pointer` is "/functions". `any`:

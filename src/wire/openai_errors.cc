@@ -23,6 +23,7 @@ Kind KindOf(const Error& error) {
     case ErrorCode::kNotFound:
       return {"invalid_request_error", error.field == "/model" ? "model_not_found" : "not_found"};
     case ErrorCode::kTooLarge: return {"invalid_request_error", "request_too_large"};
+    case ErrorCode::kContextLength: return {"invalid_request_error", "context_length_exceeded"};
     case ErrorCode::kRateLimited: return {"rate_limit_error", "rate_limit_exceeded"};
     case ErrorCode::kBudgetExceeded: return {"insufficient_quota", "insufficient_quota"};
     case ErrorCode::kUnsupported: return {"invalid_request_error", "unsupported"};

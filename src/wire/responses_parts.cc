@@ -397,6 +397,7 @@ std::string_view FailureCode(const Error& error) {
   switch (error.code) {
     case ErrorCode::kRateLimited:
     case ErrorCode::kBudgetExceeded: return "rate_limit_exceeded";
+    case ErrorCode::kContextLength: return "context_length_exceeded";
     case ErrorCode::kInvalidRequest:
     case ErrorCode::kTooLarge:
     case ErrorCode::kUnsupported: return "invalid_prompt";
