@@ -29,6 +29,7 @@ class Run {
     const auto fits = [&](std::size_t size) { return size == 0 || size == options.tiers.size(); };
     TRIAGE_CHECK(fits(input.sufficiency.size()) && fits(input.expected_output.size()) &&
                  fits(input.available.size()));
+    TRIAGE_CHECK(input.sizes.empty() || input.sizes.size() == options.models.size());
     TRIAGE_CHECK(input.thresholds.empty() || input.thresholds.size() == options.thresholds.size());
   }
 
@@ -40,6 +41,7 @@ class Run {
     limits_ = *std::move(limits);
     demand_ = {.needs = input_.request.needs,
                .tokens_in = std::max<std::int64_t>(input_.tokens_in, 0),
+               .sizes = input_.sizes,
                .max_output = input_.request.max_output_tokens,
                .data_classes = limits_.data_classes};
     decision_.router_version = options_.router_version;
@@ -74,6 +76,7 @@ class Run {
     for (std::size_t t = 0; t < options_.tiers.size(); ++t) {
       const TierOption& tier = options_.tiers[t];
       TierView& view = decision_.tiers[t];
+      view = TierView{};
       view.tier = tier.name;
       if (!input_.sufficiency.empty()) {
         const double value = input_.sufficiency[t];
@@ -101,7 +104,7 @@ class Run {
   std::optional<NanoDollars> ExpectedCost(const ModelOption& model, std::size_t tier) const {
     if (!model.input || !model.output) return std::nullopt;
     CostSum sum;
-    sum.Add(demand_.tokens_in, *model.input);
+    sum.Add(std::max<std::int64_t>(SizeFor(options_, model, demand_).tokens, 0), *model.input);
     sum.Add(ExpectedOutput(options_, input_, tier), *model.output);
     return sum.Rounded();
   }
@@ -162,7 +165,7 @@ class Run {
   }
 
   Result<Decision> TakeTier(int tier) {
-    if (!decision_.tiers[At(tier)].admissible) {
+    if (!decision_.tiers[At(tier)].admissible && !MayFit(tier, tier)) {
       return NothingServes(options_, input_, demand_, tier, tier);
     }
     AddStep(StepKind::kConstraint, -1, tier,
@@ -183,7 +186,9 @@ class Run {
     const int before_policies = static_cast<int>(decision_.steps.size());
     for (Step& step : limits_.steps) decision_.steps.push_back(std::move(step));
     if (limits_.narrowed_by >= 0) limits_.narrowed_by += before_policies;
-    if (choice.Above(choice.min - 1) < 0 && !RaiseCeiling(choice)) {
+    if (choice.Above(choice.min - 1) < 0 && !RaiseCeiling(choice) &&
+        !(MayFit(limits_.min, limits_.hard_max) &&
+          (choice.Above(choice.min - 1) >= 0 || RaiseCeiling(choice)))) {
       return NothingServes(options_, input_, demand_, limits_.min, limits_.hard_max);
     }
     ApplyFloor(choice);
@@ -209,13 +214,45 @@ class Run {
     return std::move(decision_);
   }
 
+  /// When no tier of [lowest, highest] is admissible: whether one is if the request has no more
+  /// tokens than it has at least. Then those tiers are.
+  bool MayFit(int lowest, int highest) {
+    demand_.at_least = true;
+    LookAtTiers();
+    for (int tier = lowest; tier <= highest; ++tier) {
+      if (!decision_.tiers[At(tier)].admissible) continue;
+      AddStep(StepKind::kConstraint, -1, -1,
+              fmt::format("no context window holds this for certain; {} may, so it is tried",
+                          TierName(tier)));
+      return true;
+    }
+    demand_.at_least = false;
+    LookAtTiers();
+    return false;
+  }
+
   void AddConstraintSteps() {
     const Choice all{.tiers = decision_.tiers, .max = static_cast<int>(decision_.tiers.size()) - 1};
     for (int tier = 0; tier <= all.max; ++tier) {
       const TierView& view = decision_.tiers[At(tier)];
-      if (view.admissible) continue;
+      if (view.admissible) {
+        AddPassedOver(tier);
+        continue;
+      }
       AddStep(StepKind::kConstraint, tier, all.Above(tier),
               fmt::format("{} cannot serve this ({})", view.tier, view.because));
+    }
+  }
+
+  // Members of a chain that are left out because the request is too long for them.
+  void AddPassedOver(int tier) {
+    const std::int64_t expected = ExpectedOutput(options_, input_, At(tier));
+    for (const int index : options_.tiers[At(tier)].chain) {
+      const ModelOption& model = options_.models[At(index)];
+      if (FitOf(options_, model, demand_, expected) != Fit::kTooLong) continue;
+      AddStep(StepKind::kConstraint, tier, tier,
+              fmt::format("{} is passed over ({})", model.name,
+                          Obstacle(options_, model, demand_, expected)));
     }
   }
 
@@ -250,8 +287,9 @@ class Run {
       decision_.steps[At(limits_.narrowed_by)].to = tier;
       return;
     }
-    const bool moved_here = std::any_of(decision_.steps.begin(), decision_.steps.end(),
-                                        [&](const Step& step) { return step.to == tier; });
+    const bool moved_here =
+        std::any_of(decision_.steps.begin(), decision_.steps.end(),
+                    [&](const Step& step) { return step.to == tier && step.from != step.to; });
     if (moved_here) return;
     AddStep(StepKind::kConstraint, -1, tier,
             fmt::format("{} is the only tier that can serve this", TierName(tier)));

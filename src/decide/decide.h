@@ -12,11 +12,22 @@
 
 namespace triage::decide {
 
+/// How large a request is for one model, and how much that model takes.
+struct ModelSize {
+  std::int64_t tokens = 0;  ///< the best guess
+  std::int64_t least = 0;   ///< it is hardly fewer
+  std::int64_t most = 0;    ///< it is hardly more
+  std::int64_t window = 0;  ///< 0 = unknown
+};
+
 /// What is known of one request. Spans are empty or have one entry for each tier of
 /// Options::tiers.
 struct Input {
   const llm::Request& request;
   std::int64_t tokens_in = 0;
+  /// One for each of Options::models; empty = `tokens_in`, 5 % more at most, and the configured
+  /// windows for all.
+  std::span<const ModelSize> sizes = {};
   std::span<const double> sufficiency = {};  ///< calibrated, 0..1; empty = the router was not asked
   /// One less than tiers; for this request instead of Options::thresholds, e.g. weighed by its
   /// cost.
@@ -38,9 +49,11 @@ struct Input {
 /// 1. Constraints. A model or tier named in the request is taken as it is (Decision::pinned,
 /// confidence 1); of the rest
 ///    only data classes apply to it. Otherwise each tier's chain is reduced to the models that can
-///    serve the request: provider may see its data classes, capabilities, and tokens_in × 1.05 +
+///    serve the request: provider may see its data classes, capabilities, and ModelSize::most +
 ///    (max_output_tokens, else expected output) ≤ window × 0.95. A tier with none left, or whose
-///    breakers are open, is not admissible.
+///    breakers are open, is not admissible. Where the windows alone leave none, all is decided once
+///    more with what the request has at least, ModelSize::least + max_output_tokens ≤ window: no
+///    request is refused that might fit.
 /// 2. Policies. Highest floor and lowest ceiling of `x-triage-min-tier`, `x-triage-max-tier` and
 /// all matching rules; a
 ///    floor above a ceiling wins. Where no tier within them is admissible, a rule's ceiling gives
@@ -62,8 +75,8 @@ struct Input {
 ///    one tier by the band.
 ///
 /// Errors: kNotFound (no such model), kInvalidRequest (unknown name in a header), kForbidden (data
-/// class), kUnsupported (capability), kTooLarge (context window), kUnavailable (breakers). Pure and
-/// deterministic; decide_time is left zero.
+/// class), kUnsupported (capability), kContextLength (context window), kUnavailable (breakers).
+/// Pure and deterministic; decide_time is left zero.
 Result<Decision> Decide(const Options& options, const Input& input);
 
 }  // namespace triage::decide

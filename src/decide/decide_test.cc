@@ -72,6 +72,7 @@ struct Situation {
   std::vector<std::string> detected;
   std::vector<bool> available;
   std::int64_t tokens_in = 100;
+  std::vector<ModelSize> sizes;
   std::optional<double> distance;
   std::string query_type;
   int floor = 0;
@@ -124,6 +125,14 @@ bool Given(Situation& s, const std::string& key, const std::string& value) {
     }
   } else if (key == "tokens_in") {
     s.tokens_in = std::stoll(value);
+  } else if (key == "size") {
+    s.sizes.resize(s.options.models.size());
+    const std::vector<std::string> words = Words(value);
+    for (std::size_t m = 0; m < s.sizes.size(); ++m) {
+      if (s.options.models[m].name != words.at(0)) continue;
+      s.sizes[m] = {std::stoll(words.at(1)), std::stoll(words.at(2)), std::stoll(words.at(3)),
+                    std::stoll(words.at(4))};
+    }
   } else if (key == "max_output") {
     s.request.max_output_tokens = std::stoll(value);
   } else if (key == "sufficiency") {
@@ -234,6 +243,7 @@ void RunCase(const Case& test) {
   const Result<Decision> result =
       Decide(s.options, {.request = s.request,
                          .tokens_in = s.tokens_in,
+                         .sizes = s.sizes,
                          .sufficiency = s.sufficiency,
                          .thresholds = s.thresholds,
                          .distance = s.distance,

@@ -149,6 +149,10 @@ std::string Reason(const Decision& decision) {
   return Printable(line, kHeaderLength);
 }
 
+std::string Reason(const Step& step) {
+  return Printable(fmt::format("{}: {}", Name(step.kind), step.reason), kHeaderLength);
+}
+
 std::string Story(const Decision& decision, const StoryContext& told) {
   std::string story = fmt::format("Asked:    {}\n", Asked(decision, told));
   const std::string& tier = decision.TierName();

@@ -15,6 +15,8 @@ const Step* DecidingStep(const Decision& decision);
 /// One line for the header `x-triage-reason`: printable ASCII, at most 120 bytes, e.g.
 /// "router: fast is enough (0.83 >= 0.62)".
 std::string Reason(const Decision& decision);
+/// The same of one step.
+std::string Reason(const Step& step);
 
 /// What a story may tell beside the decision. Null pointers are left out of it.
 struct StoryContext {

@@ -54,39 +54,29 @@ std::int64_t OutputReserve(const Demand& demand, std::int64_t expected_output) {
   return std::min(demand.max_output > 0 ? demand.max_output : expected_output, kMostTokens);
 }
 
-bool FitsWindow(const ModelOption& model, const Demand& demand, std::int64_t expected_output) {
+bool FitsWindow(const Options& options, const ModelOption& model, const Demand& demand,
+                std::int64_t expected_output) {
   if (model.max_output > 0 && demand.max_output > model.max_output) return false;
-  if (model.context_window <= 0) return true;
-  // 5 % for what the count may miss, 5 % of the window kept free (routing.md 2.11).
-  return std::min(demand.tokens_in, kMostTokens) * 105 +
-             OutputReserve(demand, expected_output) * 100 <=
-         std::min(model.context_window, kMostTokens) * 95;
+  const ModelSize size = SizeFor(options, model, demand);
+  // Of a batch of texts to embed each has to fit alone.
+  if (size.window <= 0 || demand.needs.embeddings) return true;
+  if (demand.at_least) {
+    return size.least + std::min(std::max<std::int64_t>(demand.max_output, 1), kMostTokens) <=
+           size.window;
+  }
+  // 5 % of the window are kept free (routing.md 2.11).
+  return (size.most + OutputReserve(demand, expected_output)) * 100 <= size.window * 95;
 }
 
-std::string TooLong(const ModelOption& model, const Demand& demand, std::int64_t expected_output) {
+std::string TooLong(const Options& options, const ModelOption& model, const Demand& demand,
+                    std::int64_t expected_output) {
   if (model.max_output > 0 && demand.max_output > model.max_output) {
     return fmt::format("at most {} tokens of answer, {} asked", model.max_output,
                        demand.max_output);
   }
-  return fmt::format("context window {}, {} tokens + {} for the answer needed",
-                     model.context_window, demand.tokens_in,
-                     OutputReserve(demand, expected_output));
-}
-
-std::string Obstacle(const Options& options, const ModelOption& model, const Demand& demand,
-                     std::int64_t expected_output) {
-  switch (FitOf(options, model, demand, expected_output)) {
-    case Fit::kForbidden:
-      return fmt::format("{} may not see {} data", model.provider,
-                         ClassNames(options, demand.data_classes));
-    case Fit::kLacksCapability: {
-      const Need* lack = FirstLack(model, demand.needs);
-      return fmt::format("lacks {}", Name(lack->capability));
-    }
-    case Fit::kTooLong: return TooLong(model, demand, expected_output);
-    case Fit::kServes: break;
-  }
-  return {};
+  const ModelSize size = SizeFor(options, model, demand);
+  return fmt::format("context window {}, about {} tokens (at most {}) + {} for the answer needed",
+                     size.window, size.tokens, size.most, OutputReserve(demand, expected_output));
 }
 
 Error LacksCapability(const std::vector<const ModelOption*>& models, const Demand& demand,
@@ -112,31 +102,35 @@ Error LacksCapability(const std::vector<const ModelOption*>& models, const Deman
           .field = std::string(first == nullptr ? "model" : first->field)};
 }
 
-Error TooLarge(const std::vector<const ModelOption*>& models, const Demand& demand,
-               std::int64_t expected_output, std::string_view whose) {
-  const auto greatest = [&](std::int64_t ModelOption::* limit) {
-    return *std::max_element(
-        models.begin(), models.end(),
-        [limit](const ModelOption* a, const ModelOption* b) { return a->*limit < b->*limit; });
-  };
+Error TooLarge(const Options& options, const std::vector<const ModelOption*>& models,
+               const Demand& demand, std::int64_t expected_output, std::string_view whose) {
   const bool answer_only = std::all_of(models.begin(), models.end(), [&](const ModelOption* model) {
     return model->max_output > 0 && demand.max_output > model->max_output;
   });
   if (answer_only) {
-    const ModelOption* longest = greatest(&ModelOption::max_output);
+    const ModelOption* longest = *std::max_element(
+        models.begin(), models.end(),
+        [](const ModelOption* a, const ModelOption* b) { return a->max_output < b->max_output; });
     return {.code = ErrorCode::kInvalidRequest,
             .message = fmt::format("no {} answers with up to {} tokens; {} allows {}", whose,
                                    demand.max_output, longest->name, longest->max_output),
             .field = "max_tokens"};
   }
-  const ModelOption* widest = greatest(&ModelOption::context_window);
-  return {.code = ErrorCode::kTooLarge,
-          .message = fmt::format(
-              "about {} tokens plus {} for the answer do not fit (5 % reserve at both ends): the "
-              "widest {} is {} with {}",
-              demand.tokens_in, OutputReserve(demand, expected_output), whose, widest->name,
-              widest->context_window),
-          .field = "messages"};
+  const ModelOption* widest = models.front();
+  ModelSize size = SizeFor(options, *widest, demand);
+  for (const ModelOption* model : models) {
+    const ModelSize other = SizeFor(options, *model, demand);
+    if (other.window <= size.window) continue;
+    widest = model;
+    size = other;
+  }
+  return {
+      .code = ErrorCode::kContextLength,
+      .message = fmt::format(
+          "about {} tokens plus {} for the answer exceed the maximum context length: the "
+          "widest {} is {} with {} tokens; shorten the conversation or lower the answer's limit",
+          size.tokens, OutputReserve(demand, expected_output), whose, widest->name, size.window),
+      .field = "messages"};
 }
 
 }  // namespace
@@ -151,6 +145,21 @@ std::optional<Error> CannotBeSent(const ModelOption& model, const llm::Needs& ne
                  .field = std::string(need.field)};
   }
   return std::nullopt;
+}
+
+ModelSize SizeFor(const Options& options, const ModelOption& model, const Demand& demand) {
+  ModelSize size;
+  if (demand.sizes.empty()) {
+    const std::int64_t tokens = std::min(demand.tokens_in, kMostTokens);
+    const std::int64_t most = (tokens * 105 + 99) / 100;
+    size = {.tokens = tokens, .least = most, .most = most, .window = model.context_window};
+  } else {
+    size = demand.sizes[static_cast<std::size_t>(&model - options.models.data())];
+  }
+  size.least = std::clamp<std::int64_t>(size.least, 0, kMostTokens);
+  size.most = std::clamp<std::int64_t>(size.most, 0, kMostTokens);
+  size.window = std::min(size.window, kMostTokens);
+  return size;
 }
 
 bool MaySee(const Options& options, const ModelOption& model, std::uint64_t classes) {
@@ -170,11 +179,27 @@ std::string ClassNames(const Options& options, std::uint64_t classes) {
   return Join(names, " and ");
 }
 
+std::string Obstacle(const Options& options, const ModelOption& model, const Demand& demand,
+                     std::int64_t expected_output) {
+  switch (FitOf(options, model, demand, expected_output)) {
+    case Fit::kForbidden:
+      return fmt::format("{} may not see {} data", model.provider,
+                         ClassNames(options, demand.data_classes));
+    case Fit::kLacksCapability: {
+      const Need* lack = FirstLack(model, demand.needs);
+      return fmt::format("lacks {}", Name(lack->capability));
+    }
+    case Fit::kTooLong: return TooLong(options, model, demand, expected_output);
+    case Fit::kServes: break;
+  }
+  return {};
+}
+
 Fit FitOf(const Options& options, const ModelOption& model, const Demand& demand,
           std::int64_t expected_output) {
   if (!MaySee(options, model, demand.data_classes)) return Fit::kForbidden;
   if (FirstLack(model, demand.needs) != nullptr) return Fit::kLacksCapability;
-  return FitsWindow(model, demand, expected_output) ? Fit::kServes : Fit::kTooLong;
+  return FitsWindow(options, model, demand, expected_output) ? Fit::kServes : Fit::kTooLong;
 }
 
 std::string WhyNot(const Options& options, const TierOption& tier, const Demand& demand,
@@ -219,7 +244,7 @@ Error NothingServes(const Options& options, const Input& input, const Demand& de
                                      ClassNames(options, demand.data_classes)),
               .field = input.request.context.sensitivity.empty() ? "" : "x-triage-sensitivity"};
     case Fit::kLacksCapability: return LacksCapability(nearest, demand, whose);
-    case Fit::kTooLong: return TooLarge(nearest, demand, expected_output, whose);
+    case Fit::kTooLong: return TooLarge(options, nearest, demand, expected_output, whose);
     case Fit::kServes: break;
   }
   return {.code = ErrorCode::kUnavailable,

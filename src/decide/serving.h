@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/error.h"
@@ -15,6 +16,8 @@ namespace triage::decide {
 struct Demand {
   llm::Needs needs;
   std::int64_t tokens_in = 0;
+  std::span<const ModelSize> sizes = {};  ///< as Input::sizes
+  bool at_least = false;           ///< held against windows: what it has at least, not at most
   std::int64_t max_output = 0;     ///< 0 = not given
   std::uint64_t data_classes = 0;  ///< bit i: Options::sensitivity[i] applies
 };
@@ -31,11 +34,18 @@ Fit FitOf(const Options& options, const ModelOption& model, const Demand& demand
 /// probabilities, several choices) is no reason: it is dropped with a warning.
 std::optional<Error> CannotBeSent(const ModelOption& model, const llm::Needs& needs);
 
+/// The request as `model`, one of options.models, counts it.
+ModelSize SizeFor(const Options& options, const ModelOption& model, const Demand& demand);
+
 /// Whether the model's provider may see data of all `classes`.
 bool MaySee(const Options& options, const ModelOption& model, std::uint64_t classes);
 
 /// "restricted" or "restricted and internal".
 std::string ClassNames(const Options& options, std::uint64_t classes);
+
+/// Why `model` does not serve; empty when it does.
+std::string Obstacle(const Options& options, const ModelOption& model, const Demand& demand,
+                     std::int64_t expected_output);
 
 /// Why no model of the tier serves, model by model.
 std::string WhyNot(const Options& options, const TierOption& tier, const Demand& demand,
