@@ -51,9 +51,33 @@ void BuildLimits(BuildContext& context) {
       .idle_timeout = limits.Duration("idle_timeout"),
       .write_timeout = limits.Duration("write_timeout"),
       .deadline = limits.Duration("deadline"),
+      .drain_notice = limits.Duration("drain_notice"),
       .drain = limits.Duration("drain"),
       .keep_alive = limits.Duration("keep_alive"),
       .max_attempts = static_cast<int>(limits.Integer("max_attempts"))};
+}
+
+void BuildAdmission(BuildContext& context) {
+  const DefaultedSection section(Section(&context.root).Child("admission"), "admission");
+  const Section bulk = section.section().Child("bulk");
+  const std::string client = section.Text("client");
+  using Client = Admission::Client;
+  context.config.admission = {
+      .concurrency = static_cast<std::size_t>(section.Integer("concurrency")),
+      .queue = static_cast<std::size_t>(section.Integer("queue")),
+      .reserve = section.Number("reserve"),
+      .max_wait = section.Duration("max_wait"),
+      .bulk_wait = section.Duration("bulk_wait"),
+      .target_wait = section.Duration("target_wait"),
+      .per_client = static_cast<std::size_t>(section.Integer("per_client")),
+      .client = client == "user"      ? Client::kUser
+                : client == "team"    ? Client::kTeam
+                : client == "feature" ? Client::kFeature
+                                      : Client::kCredential,
+      .bulk = {.user = bulk.Texts("user"),
+               .team = bulk.Texts("team"),
+               .feature = bulk.Texts("feature")},
+      .unready_when_overloaded = section.Bool("unready_when_overloaded")};
 }
 
 void BuildLedgerAndLog(BuildContext& context) {
@@ -154,6 +178,7 @@ void Build(BuildContext& context) {
   BuildTiers(context);
   BuildRouting(context);
   BuildResilience(context);
+  BuildAdmission(context);
   BuildSensitivity(context);
   BuildPolicies(context);
   BuildVerify(context);

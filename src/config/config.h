@@ -46,10 +46,11 @@ struct Limits {
   milliseconds body_timeout{0};
   milliseconds idle_timeout{0};
   milliseconds write_timeout{0};
-  milliseconds deadline{0};    ///< of one exchange with all its attempts
-  milliseconds drain{0};       ///< what SIGTERM gives running exchanges
-  milliseconds keep_alive{0};  ///< silence in a stream after which the client gets a sign of life
-  int max_attempts = 0;        ///< per exchange: retries, fallbacks and cascade together
+  milliseconds deadline{0};      ///< of one exchange with all its attempts
+  milliseconds drain_notice{0};  ///< between SIGTERM and the closing of the listeners
+  milliseconds drain{0};         ///< what SIGTERM gives running exchanges
+  milliseconds keep_alive{0};    ///< silence in a stream after which the client gets a sign of life
+  int max_attempts = 0;          ///< per exchange: retries, fallbacks and cascade together
 };
 
 /// Zero = no limit.
@@ -221,6 +222,30 @@ struct Resilience {
   milliseconds min_throughput_over{0};
 };
 
+/// How many exchanges are served at the same time, and what becomes of the others.
+struct Admission {
+  /// What counts as one client.
+  enum class Client : std::uint8_t { kCredential, kUser, kTeam, kFeature };
+
+  /// Exchanges of any of these are bulk.
+  struct Bulk {
+    std::vector<std::string> user;
+    std::vector<std::string> team;
+    std::vector<std::string> feature;
+  };
+
+  std::size_t concurrency = 0;  ///< per I/O thread; 0 = not bounded
+  std::size_t queue = 0;        ///< per I/O thread
+  double reserve = 0;           ///< share of `concurrency` that bulk leaves free
+  milliseconds max_wait{0};
+  milliseconds bulk_wait{0};
+  milliseconds target_wait{0};
+  std::size_t per_client = 0;  ///< exchanges of one client at the same time; 0 = not bounded
+  Client client = Client::kCredential;
+  Bulk bulk;
+  bool unready_when_overloaded = false;
+};
+
 /// All fields that are given must match; a field matches any of its values.
 struct Policy {
   std::string name;                                      ///< as given, else "policies[N]"
@@ -267,6 +292,7 @@ struct Config {
   std::vector<Tier> tiers;  ///< cheapest first, never empty
   Routing routing;
   Resilience resilience;
+  Admission admission;
   std::vector<Policy> policies;
   std::map<std::string, std::vector<std::string>> sensitivity;  ///< class → providers
   Verify verify;

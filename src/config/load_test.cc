@@ -126,6 +126,40 @@ TEST(Load, ResilienceIsAsWritten) {
   EXPECT_EQ(resilience.min_throughput, 20);
 }
 
+TEST(Load, AdmissionHasItsDefaultsAndIsAsWritten) {
+  LoadResult plain = ParseText(Fine());
+  ASSERT_TRUE(plain.ok()) << AllProblems(plain);
+  const Admission& usual = plain.config->admission;
+  EXPECT_EQ(usual.concurrency, 4096U);
+  EXPECT_EQ(usual.queue, 1024U);
+  EXPECT_EQ(usual.reserve, 0.1);
+  EXPECT_EQ(usual.max_wait, std::chrono::seconds(10));
+  EXPECT_EQ(usual.target_wait, milliseconds(500));
+  EXPECT_EQ(usual.bulk_wait, std::chrono::seconds(60));
+  EXPECT_EQ(usual.per_client, 0U);
+  EXPECT_EQ(usual.client, Admission::Client::kCredential);
+  EXPECT_FALSE(usual.unready_when_overloaded);
+  EXPECT_EQ(plain.config->limits.drain_notice, milliseconds(0));
+
+  LoadResult given = ParseText(
+      Fine("admission: {concurrency: 8, queue: 0, client: team, per_client: 2,
+"
+           "            bulk: {feature: nightly, team: [a, b]}, unready_when_overloaded: true}
+"
+           "limits: {drain_notice: 5s}
+"));
+  ASSERT_TRUE(given.ok()) << AllProblems(given);
+  const Admission& admission = given.config->admission;
+  EXPECT_EQ(admission.concurrency, 8U);
+  EXPECT_EQ(admission.queue, 0U);
+  EXPECT_EQ(admission.client, Admission::Client::kTeam);
+  EXPECT_EQ(admission.per_client, 2U);
+  EXPECT_EQ(admission.bulk.feature, std::vector<std::string>{"nightly"});
+  EXPECT_EQ(admission.bulk.team, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(admission.unready_when_overloaded);
+  EXPECT_EQ(given.config->limits.drain_notice, std::chrono::seconds(5));
+}
+
 TEST(Load, APositionOfAChainIsSharedByWeight) {
   LoadResult result = ParseText(
       "providers: {p: {base_url: 'http://127.0.0.1:1', api_keys: [\"${KEY}\", \"${KEY}2\"]}}\n"

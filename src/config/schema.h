@@ -53,8 +53,10 @@ struct Key {
   std::string_view about = {};     ///< one sentence for the reference
 };
 
-/// Keys of triage.yaml, of the catalogue of models and of the catalogue of providers.
+/// Keys of triage.yaml (those of `admission` among them), of the catalogue of models and of the
+/// catalogue of providers.
 std::span<const Key> ConfigSchema();
+std::span<const Key> AdmissionSchema();
 std::span<const Key> CatalogueSchema();
 std::span<const Key> ProviderCatalogueSchema();
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <string>
@@ -84,6 +85,12 @@ constexpr auto kConfigKeys = std::to_array<Key>({
      .type = kDuration,
      .fallback = "15s",
      .about = "Silence inside a stream after which the client gets a comment or ping; 0 = never."},
+    {.path = "limits.drain_notice",
+     .type = kDuration,
+     .fallback = "0s",
+     .about =
+         "How long after SIGTERM connections are still taken while `/readyz` says 503, so that "
+         "load balancers notice."},
     {.path = "limits.drain",
      .type = kDuration,
      .fallback = "30s",
@@ -544,7 +551,14 @@ constexpr auto kConfigKeys = std::to_array<Key>({
 }  // namespace
 
 std::span<const Key> ConfigSchema() {
-  return kConfigKeys;
+  static const std::vector<Key> keys = [] {
+    std::vector<Key> all(kConfigKeys.begin(), kConfigKeys.end());
+    const std::span<const Key> admission = AdmissionSchema();
+    const auto resilience = std::ranges::find(all, "resilience", &Key::path);
+    all.insert(resilience, admission.begin(), admission.end());
+    return all;
+  }();
+  return keys;
 }
 
 }  // namespace triage::config
