@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -65,6 +66,10 @@ Result<void> Take(std::string_view name, std::string_view value, llm::Context& c
 
 Result<void> ReadContextHeaders(const net::HttpRequest& request, llm::Context& context) {
   for (const net::Header& header : request.headers) {
+    if (EqualsIgnoreCaseAscii(header.name, "authorization") ||
+        EqualsIgnoreCaseAscii(header.name, "x-api-key")) {
+      context.client = std::hash<std::string_view>()(header.value);
+    }
     if (header.name.size() <= kPrefix.size() || (header.name[0] != 'x' && header.name[0] != 'X'))
       continue;
     if (!EqualsIgnoreCaseAscii(header.name.substr(0, kPrefix.size()), kPrefix)) continue;

@@ -10,7 +10,7 @@
 #include "api/error_response.h"
 #include "decide/target.h"
 #include "llm/conversation.h"
-#include "prices/model_prices.h"
+#include "prices/text_size.h"
 #include "wire/anthropic.h"
 #include "wire/client_request.h"
 
@@ -30,9 +30,16 @@ Result<void> Read(const net::HttpRequest& http, std::size_t max_body, llm::Reque
   return {};
 }
 
-/// Tools are a part of what the model reads; 4 bytes a token are right within a fifth for English.
-std::int64_t Estimate(const llm::Request& request) {
-  return std::max<std::int64_t>(prices::EstimateTokens(request.body.size()), 1);
+/// As the model counts, as far as its answers have taught that; as models usually do, where none is
+/// named.
+std::int64_t Estimate(const pipeline::Snapshot& snapshot, const decide::Target& target,
+                      const llm::Request& request) {
+  const prices::TextSize size = prices::Measure(request);
+  const bool named = target.kind == decide::Target::Kind::kModel;
+  const std::int64_t tokens =
+      named ? snapshot.models[static_cast<std::size_t>(target.model)].window->Tokens(size).tokens
+            : size.text + size.media;
+  return std::max<std::int64_t>(tokens, 1);
 }
 
 }  // namespace
@@ -73,7 +80,7 @@ Task<void> ServeCountTokens(pipeline::Worker& worker, const net::HttpRequest& ht
       }
     }
   }
-  const std::string answer = wire::TokenCountBody(Estimate(request));
+  const std::string answer = wire::TokenCountBody(Estimate(snapshot, *target, request));
   [[maybe_unused]] const Result<void> sent = co_await writer.Send(200, headers, answer);
 }
 

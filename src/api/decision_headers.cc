@@ -47,8 +47,9 @@ DecisionHeaders::DecisionHeaders(pipeline::Exchange& exchange, bool whole)
     warning_ = WarningText(exchange.reply().warnings());
     if (!warning_.empty()) Add("x-triage-warning", warning_);
   }
-  reason_ = exchange.promoted() ? "promotion: no model of the chosen tier answered"
-                                : decide::Reason(*decision);
+  reason_ = exchange.outgrown()   ? decide::Reason(decision->steps.back())
+            : exchange.promoted() ? "promotion: no model of the chosen tier answered"
+                                  : decide::Reason(*decision);
   Add("x-triage-reason", reason_);
   confidence_ = TwoDecimals(decision->confidence);
   Add("x-triage-confidence", confidence_);

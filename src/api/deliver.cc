@@ -10,8 +10,11 @@ namespace triage::api {
 namespace {
 
 Task<void> Refuse(pipeline::Exchange& exchange, net::ResponseWriter& writer, const Error& error) {
-  if (error.code != ErrorCode::kInvalidRequest && error.code != ErrorCode::kCancelled &&
-      error.code != ErrorCode::kNotFound) {
+  // What admission turns away is counted: a line for each would be a load of its own.
+  const bool clients = error.code == ErrorCode::kInvalidRequest ||
+                       error.code == ErrorCode::kContextLength ||
+                       error.code == ErrorCode::kCancelled || error.code == ErrorCode::kNotFound;
+  if (!clients && !exchange.turned_away()) {
     observe::Log(observe::Level::kWarn, exchange.id(), "exchange failed", error);
   }
   if (writer.client_gone().cancelled()) co_return;

@@ -266,6 +266,7 @@ Task<void> ResponsesApi::Create(const net::HttpRequest& request, net::ResponseWr
 Task<void> ResponsesApi::StartBackground(Prepared prepared, const net::HttpRequest& request,
                                          net::ResponseWriter& writer) {
   auto work = std::make_unique<Work>(worker_, std::move(prepared));
+  work->exchange.InBackground();
   llm::Request& asked = work->exchange.request();
   asked.dialect = kDialect;
   std::string body = ParserBody(work->prepared.body);

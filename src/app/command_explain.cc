@@ -66,8 +66,8 @@ int ExplainText(const ExplainOptions& options) {
   request.text = options.what;
   request.turns.push_back({.role = llm::Role::kUser, .text = request.text});
   learn::Features features;
-  Result<decide::Decision> decision =
-      pipeline::DecideRequest(**snapshot, request, features, SystemClock());
+  Result<decide::Decision> decision = pipeline::DecideRequest(
+      **snapshot, request, prices::Measure(request), features, SystemClock());
   if (!decision) return Fail(decision.error());
 
   if (options.as_json) {

@@ -58,7 +58,7 @@ int Serve(const std::string& path) {
                 {"config_version", (*config)->version}});
   WaitForStop(**gateway, signals);
   observe::Log(observe::Level::kInfo, "draining");
-  const bool finished = (*gateway)->Drain((*config)->limits.drain);
+  const bool finished = (*gateway)->Drain((*config)->limits.drain_notice, (*config)->limits.drain);
   if (!finished) observe::Log(observe::Level::kWarn, "exchanges were cut at the end of the drain");
   gateway->reset();
   observe::Log(observe::Level::kInfo, "stopped");

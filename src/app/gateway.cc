@@ -56,7 +56,8 @@ class Gateway::State final : public api::Operations {
       : options_(std::move(options)),
         config_(options_.config),
         control_queue_(64),
-        metrics_(registry_) {
+        metrics_(registry_),
+        admission_(registry_) {
     observe::AddProcessMetrics(registry_, kVersion);
   }
 
@@ -68,7 +69,7 @@ class Gateway::State final : public api::Operations {
 
   Result<void> Start();
   Result<std::string> ReloadAndWait();
-  bool Drain(std::chrono::milliseconds limit);
+  bool Drain(std::chrono::milliseconds notice, std::chrono::milliseconds limit);
 
   void Flush() { writer_->Flush(); }
 
@@ -102,6 +103,8 @@ class Gateway::State final : public api::Operations {
   BoundedQueue<std::function<void()>> control_queue_;
   observe::Registry registry_;
   observe::GatewayMetrics metrics_;
+  admit::Metrics admission_;
+  admit::ClientSlots clients_;
   Resilience resilience_;  // control thread only, after Start
   std::unique_ptr<ledger::Store> store_;
   std::unique_ptr<ledger::Writer> writer_;
@@ -110,6 +113,7 @@ class Gateway::State final : public api::Operations {
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::thread control_;
   std::atomic<bool> draining_{false};
+  std::atomic<bool> unready_when_overloaded_{false};  // of the configuration in force
 };
 
 Result<void> Gateway::State::Start() {
@@ -125,10 +129,12 @@ Result<void> Gateway::State::Start() {
   const unsigned wanted = config_->listen.threads;
   const unsigned count = wanted > 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
   for (unsigned i = 0; i < count; ++i)
-    threads_.push_back(std::make_unique<IoThread>(*writer_, metrics_, *snapshot, *signers));
+    threads_.push_back(
+        std::make_unique<IoThread>(*writer_, metrics_, clients_, admission_, *snapshot, *signers));
   Result<void> listening = Listen();
   if (!listening) return listening;
   AddReadings();
+  unready_when_overloaded_ = config_->admission.unready_when_overloaded;
   for (auto& thread : threads_) thread->Run();
   control_ = std::thread([this] { RunControl(); });
   return {};
@@ -220,6 +226,21 @@ void Gateway::State::AddReadings() {
   registry_.AddReading(Kind::kCounter, "triage_http_protocol_errors_total",
                        "Connections that did not speak valid HTTP.", {},
                        sum(&net::ServerStats::protocol_errors));
+  for (const admit::Priority priority : {admit::Priority::kInteractive, admit::Priority::kBulk}) {
+    registry_.AddReading(Kind::kGauge, "triage_admission_waiting",
+                         "Exchanges that wait for another to end.",
+                         {{"priority", std::string(admit::Name(priority))}}, [this, priority] {
+                           std::size_t total = 0;
+                           for (const auto& thread : threads_)
+                             total += thread->gate().waiting(priority);
+                           return static_cast<double>(total);
+                         });
+  }
+  registry_.AddReading(Kind::kGauge, "triage_admission_in_use", "Exchanges under way.", {}, [this] {
+    std::size_t total = 0;
+    for (const auto& thread : threads_) total += thread->gate().in_use();
+    return static_cast<double>(total);
+  });
   registry_.AddReading(Kind::kGauge, "triage_ledger_waiting",
                        "Exchanges waiting to be written to the ledger.", {},
                        [this] { return static_cast<double>(writer_->stats().waiting); });
@@ -264,6 +285,7 @@ Result<std::string> Gateway::State::ReloadNow() {
   for (auto& thread : threads_) thread->Take(*snapshot, *signers, [&taken] { taken.count_down(); });
   taken.wait();
   config_ = *loaded;
+  unready_when_overloaded_ = config_->admission.unready_when_overloaded;
   metrics_.reloads_taken.Add();
   observe::Log(observe::Level::kInfo, "reload taken", {{"config_version", config_->version}});
   return config_->version;
@@ -311,6 +333,13 @@ Task<Result<std::string>> Gateway::State::Reload() {
 api::Operations::Readiness Gateway::State::Ready() {
   Readiness readiness{.ready = !draining_, .details = {}};
   if (draining_) readiness.details.emplace_back("draining");
+  const bool overloaded = std::any_of(threads_.begin(), threads_.end(), [](const auto& thread) {
+    return thread->gate().standing(admit::Priority::kInteractive);
+  });
+  if (overloaded) {
+    readiness.details.emplace_back("overloaded");
+    if (unready_when_overloaded_) readiness.ready = false;
+  }
   const ledger::WriterStats stats = writer_->stats();
   if (stats.failing) readiness.details.push_back("ledger cannot be written: " + stats.last_error);
   if (stats.dropped > 0)
@@ -324,8 +353,9 @@ std::uint64_t Gateway::State::Active() const {
   return active;
 }
 
-bool Gateway::State::Drain(std::chrono::milliseconds limit) {
+bool Gateway::State::Drain(std::chrono::milliseconds notice, std::chrono::milliseconds limit) {
   draining_ = true;
+  std::this_thread::sleep_for(notice);
   for (auto& thread : threads_) thread->Drain();
   const SteadyTime until = std::chrono::steady_clock::now() + limit;
   while (Active() > 0 && std::chrono::steady_clock::now() < until) {
@@ -359,8 +389,8 @@ Result<std::string> Gateway::Reload() {
   return state_->ReloadAndWait();
 }
 
-bool Gateway::Drain(std::chrono::milliseconds limit) {
-  return state_->Drain(limit);
+bool Gateway::Drain(std::chrono::milliseconds notice, std::chrono::milliseconds limit) {
+  return state_->Drain(notice, limit);
 }
 
 void Gateway::FlushLedger() {

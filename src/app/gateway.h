@@ -41,9 +41,10 @@ class Gateway {
   /// Takes the whole new configuration or changes nothing. Gives the version taken.
   Result<std::string> Reload();
 
-  /// Stops accepting, lets exchanges finish for up to `limit`, then cuts the rest. False when some
-  /// had to be cut.
-  bool Drain(std::chrono::milliseconds limit);
+  /// Says that it is not ready and serves on for `notice`; then stops accepting, lets exchanges
+  /// finish for up to `limit`, and cuts the rest. The admin listener answers all the while. False
+  /// when some had to be cut.
+  bool Drain(std::chrono::milliseconds notice, std::chrono::milliseconds limit);
 
   /// Waits until all finished exchanges are on the ledger.
   void FlushLedger();

@@ -15,6 +15,15 @@ struct ThreadProviders {
   std::map<std::string, std::unique_ptr<llm::Provider>> providers;
 };
 
+admit::GateOptions ToOptions(const config::Admission& admission) {
+  return {.concurrency = admission.concurrency,
+          .queue = admission.queue,
+          .reserve = admission.reserve,
+          .max_wait = admission.max_wait,
+          .bulk_wait = admission.bulk_wait,
+          .target_wait = admission.target_wait};
+}
+
 }  // namespace
 
 std::shared_ptr<const pipeline::Bound> Bind(net::Loop& loop,
@@ -39,14 +48,20 @@ std::shared_ptr<const pipeline::Bound> Bind(net::Loop& loop,
 }
 
 IoThread::IoThread(ledger::Sink& sink, observe::GatewayMetrics& metrics,
+                   admit::ClientSlots& clients, admit::Metrics& admission,
                    std::shared_ptr<const pipeline::Snapshot> snapshot, const Signers& signers)
     : worker_{.clock = SystemClock(),
               .random = Random::FromEntropy(),
               .sink = sink,
               .timer = timer_,
               .metrics = metrics,
+              .gate = gate_,
+              .clients = clients,
+              .admission = admission,
               .features = {},
-              .bound = Bind(loop_, std::move(snapshot), signers)} {}
+              .bound = Bind(loop_, std::move(snapshot), signers)} {
+  gate_.Configure(ToOptions(worker_.bound->snapshot->config->admission));
+}
 
 IoThread::~IoThread() {
   Stop();
@@ -75,6 +90,7 @@ void IoThread::Take(std::shared_ptr<const pipeline::Snapshot> snapshot, Signers 
   loop_.Post([this, taken = std::move(snapshot), keys = std::move(signers),
               then = std::move(done)]() mutable {
     worker_.bound = Bind(loop_, std::move(taken), keys);
+    gate_.Configure(ToOptions(worker_.bound->snapshot->config->admission));
     then();
   });
 }
@@ -82,7 +98,6 @@ void IoThread::Take(std::shared_ptr<const pipeline::Snapshot> snapshot, Signers 
 void IoThread::Drain() {
   loop_.Post([this] {
     if (http_) http_->Drain();
-    if (admin_) admin_->Drain();
   });
 }
 

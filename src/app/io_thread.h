@@ -5,6 +5,9 @@
 #include <optional>
 #include <thread>
 
+#include "admit/client_slots.h"
+#include "admit/gate.h"
+#include "admit/metrics.h"
 #include "api/operations.h"
 #include "api/routes.h"
 #include "app/endpoints.h"
@@ -24,8 +27,9 @@ std::shared_ptr<const pipeline::Bound> Bind(net::Loop& loop,
 /// the owner's thread, runs on its own in between.
 class IoThread {
  public:
-  IoThread(ledger::Sink& sink, observe::GatewayMetrics& metrics,
-           std::shared_ptr<const pipeline::Snapshot> snapshot, const Signers& signers);
+  IoThread(ledger::Sink& sink, observe::GatewayMetrics& metrics, admit::ClientSlots& clients,
+           admit::Metrics& admission, std::shared_ptr<const pipeline::Snapshot> snapshot,
+           const Signers& signers);
   ~IoThread();
   IoThread(const IoThread&) = delete;
   IoThread& operator=(const IoThread&) = delete;
@@ -40,11 +44,14 @@ class IoThread {
   /// Takes another configuration; `done` runs on this loop's thread afterwards.
   void Take(std::shared_ptr<const pipeline::Snapshot> snapshot, Signers signers,
             std::function<void()> done);
+  /// Ends what clients use; operators' routes go on until CloseAll.
   void Drain();
   void CloseAll();
   /// Ends the loop and joins.
   void Stop();
   net::ServerStats stats() const;
+
+  const admit::Gate& gate() const { return gate_; }
 
   net::Loop& loop() { return loop_; }
 
@@ -64,6 +71,7 @@ class IoThread {
 
   net::Loop loop_;
   LoopTimer timer_{loop_};
+  admit::Gate gate_{SystemClock()};
   pipeline::Worker worker_;
   std::optional<api::Routes> http_routes_;
   std::optional<api::Routes> admin_routes_;

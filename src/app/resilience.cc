@@ -18,6 +18,13 @@ std::shared_ptr<dispatch::RetryBudget> Resilience::BudgetOf(const std::string& p
   return budget;
 }
 
+std::shared_ptr<prices::ModelWindow> Resilience::WindowOf(const std::string& provider,
+                                                          const std::string& model) {
+  std::shared_ptr<prices::ModelWindow>& window = windows_[provider + '\n' + model];
+  if (window == nullptr) window = std::make_shared<prices::ModelWindow>();
+  return window;
+}
+
 std::shared_ptr<dispatch::Promotion> Resilience::PromotionInto(const std::string& tier,
                                                                dispatch::PromotionOptions options) {
   std::shared_ptr<dispatch::Promotion>& promotion = promotions_[tier];

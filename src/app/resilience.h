@@ -8,6 +8,7 @@
 #include "dispatch/promotion.h"
 #include "dispatch/retry.h"
 #include "dispatch/target.h"
+#include "prices/model_window.h"
 
 namespace triage::app {
 
@@ -20,12 +21,15 @@ class Resilience {
                                              std::size_t credentials,
                                              dispatch::BreakerOptions options);
   std::shared_ptr<dispatch::RetryBudget> BudgetOf(const std::string& provider);
+  std::shared_ptr<prices::ModelWindow> WindowOf(const std::string& provider,
+                                                const std::string& model);
   std::shared_ptr<dispatch::Promotion> PromotionInto(const std::string& tier,
                                                      dispatch::PromotionOptions options);
 
  private:
   std::map<std::string, std::shared_ptr<dispatch::Target>> targets_;
   std::map<std::string, std::shared_ptr<dispatch::RetryBudget>> budgets_;
+  std::map<std::string, std::shared_ptr<prices::ModelWindow>> windows_;
   std::map<std::string, std::shared_ptr<dispatch::Promotion>> promotions_;
 };
 

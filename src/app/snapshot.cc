@@ -171,6 +171,9 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
                                          std::max<std::size_t>(provider.api_keys.size(), 1),
                                          ToOptions(config->resilience.breaker));
       view.budget = resilience->BudgetOf(model.provider);
+      view.window = resilience->WindowOf(model.provider, model.model);
+    } else {
+      view.window = std::make_shared<prices::ModelWindow>();
     }
     view.metrics =
         std::make_shared<observe::ModelMetrics>(registry, model.provider, model.name, model.model);

@@ -3,15 +3,33 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "decide/decide.h"
 #include "decide/target.h"
-#include "prices/model_prices.h"
 
 namespace triage::pipeline {
+namespace {
+
+std::vector<decide::ModelSize> SizesFor(const Snapshot& snapshot, const prices::TextSize& size,
+                                        SteadyTime now) {
+  std::vector<decide::ModelSize> sizes(snapshot.models.size());
+  for (std::size_t m = 0; m < sizes.size(); ++m) {
+    const prices::ModelWindow& window = *snapshot.models[m].window;
+    const prices::ModelWindow::Estimate estimate = window.Tokens(size);
+    sizes[m] = {.tokens = estimate.tokens,
+                .least = estimate.least,
+                .most = estimate.most,
+                .window = window.Window(snapshot.options.models[m].context_window, now)};
+  }
+  return sizes;
+}
+
+}  // namespace
 
 Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Request& request,
-                                       learn::Features& features, const Clock& clock) {
+                                       const prices::TextSize& size, learn::Features& features,
+                                       const Clock& clock) {
   const SteadyTime start = clock.Now();
   constexpr std::size_t kMaxTiers = 64;
   std::array<double, kMaxTiers> sufficiency{};
@@ -20,7 +38,9 @@ Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Requ
   const std::size_t tiers = snapshot.options.tiers.size();
 
   decide::Input input{.request = request};
-  input.tokens_in = prices::EstimateTokens(request.text.size());
+  input.tokens_in = size.text + size.media;
+  const std::vector<decide::ModelSize> sizes = SizesFor(snapshot, size, start);
+  input.sizes = sizes;
   const bool automatic = request.model == "auto" || request.model == "triage/auto";
   if (automatic && snapshot.router != nullptr) {
     features.Extract(request.turns, request.needs, request.context, request.max_output_tokens);
@@ -42,7 +62,12 @@ Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Requ
     }
   }
   Result<decide::Decision> decision = decide::Decide(snapshot.options, input);
-  if (decision) decision->decide_time = clock.Now() - start;
+  if (decision) {
+    // As the model counts that is asked first.
+    const int first = snapshot.ModelIndex(decision->chain.front());
+    if (first >= 0) decision->tokens_in = sizes[static_cast<std::size_t>(first)].tokens;
+    decision->decide_time = clock.Now() - start;
+  }
   return decision;
 }
 

@@ -6,14 +6,16 @@
 #include "learn/features.h"
 #include "llm/types.h"
 #include "pipeline/snapshot.h"
+#include "prices/text_size.h"
 
 namespace triage::pipeline {
 
-/// Understands and decides: counts tokens, extracts features, asks the learned router, applies
-/// constraints, rules and band. Pure but for the clock that times it. `features` is the calling
-/// thread's scratch; afterwards it holds this request's features, when the router was asked (the
-/// request did not name a model or tier itself).
+/// Understands and decides: counts tokens as each model does (`size` is the request's), extracts
+/// features, asks the learned router, applies constraints, rules and band. Pure but for the clock
+/// that times it. `features` is the calling thread's scratch; afterwards it holds this request's
+/// features, when the router was asked (the request did not name a model or tier itself).
 Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Request& request,
-                                       learn::Features& features, const Clock& clock);
+                                       const prices::TextSize& size, learn::Features& features,
+                                       const Clock& clock);
 
 }  // namespace triage::pipeline

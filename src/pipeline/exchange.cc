@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "llm/overflow.h"
 #include "observe/log.h"
 #include "pipeline/account.h"
 #include "pipeline/deciding.h"
@@ -25,6 +26,7 @@ observe::Outcome OutcomeOf(const std::optional<Error>& error) {
 
 Exchange::Exchange(Worker& worker, CancelScope& client_gone)
     : worker_(worker),
+      place_(worker),
       bound_(worker.bound),
       client_gone_(client_gone),
       start_(worker.clock.Now()),
@@ -64,6 +66,7 @@ bool Exchange::promoted() const {
 
 void Exchange::PlanCandidates() {
   const Snapshot& snapshot = *bound_->snapshot;
+  const SteadyTime now = worker_.clock.Now();
   auto add = [&](const std::vector<std::string>& names, int tier) {
     const bool own = tier == decision_->tier;
     for (const std::string& name : names) {
@@ -85,6 +88,7 @@ void Exchange::PlanCandidates() {
            .drains = view.drain.count() > 0,
            .position = place.position,
            .weight = place.weight,
+           .window = view.window->Window(snapshot.options.models[at].context_window, now),
            .expected_cost = expected.value_or(NanoDollars()),
            .target = view.target.get(),
            .budget = view.budget.get(),
@@ -103,8 +107,33 @@ void Exchange::PlanCandidates() {
 
 Task<Result<void>> Exchange::Start() {
   const Snapshot& snapshot = *bound_->snapshot;
+  auto limit = std::chrono::milliseconds(snapshot.config->limits.deadline);
+  if (request_.context.latency)
+    limit =
+        limit.count() == 0 ? *request_.context.latency : std::min(limit, *request_.context.latency);
+  const SteadyTime deadline = limit.count() > 0 ? start_ + limit : SteadyTime::max();
+
+  const config::Admission& admission = snapshot.config->admission;
+  const admit::Priority priority =
+      background_ ? admit::Priority::kBulk : PriorityOf(admission, request_.context);
+  const Place::Entry entry = place_.Enter(admission, request_.context, priority);
+  if (entry != Place::Entry::kIn) {
+    Result<void> admitted;
+    if (entry == Place::Entry::kMustWait) {
+      admitted = co_await place_.Wait(deadline, client_gone_);
+    } else {
+      admitted = place_.Refused(admit::Refusal::kClientLimit);
+    }
+    if (!admitted) {
+      turned_away_ = true;
+      Fail(admitted.error());
+      co_return std::move(admitted).error();
+    }
+  }
+
+  size_ = prices::Measure(request_);
   Result<decide::Decision> decided =
-      DecideRequest(snapshot, request_, worker_.features, worker_.clock);
+      DecideRequest(snapshot, request_, size_, worker_.features, worker_.clock);
   if (!decided) {
     Fail(decided.error());
     co_return std::move(decided).error();
@@ -128,25 +157,53 @@ Task<Result<void>> Exchange::Start() {
                                       .pacing = snapshot.config->resilience.retries.pacing},
                             .timer = &worker_.timer,
                             .random = &worker_.random};
-  auto deadline = std::chrono::milliseconds(snapshot.config->limits.deadline);
-  if (request_.context.latency)
-    deadline = deadline.count() == 0 ? *request_.context.latency
-                                     : std::min(deadline, *request_.context.latency);
-  if (deadline.count() > 0) options.deadline = start_ + deadline;
+  options.deadline = deadline;
   Result<dispatch::Begun> begun = co_await dispatch::Dispatch(request_, candidates_, options,
                                                               client_gone_, worker_.clock, traces_);
+  if (begun) answering_ = begun->candidate;
+  NoteOverflows();
   if (!begun) {
     Fail(begun.error());
     co_return std::move(begun).error();
   }
   reply_ = std::move(begun->reply);
-  answering_ = begun->candidate;
   if (answering_ >= 0 && !promoted() && Answering().tier >= 0) {
     const auto& promotion = snapshot.tiers[static_cast<std::size_t>(Answering().tier)].promotion;
     if (promotion != nullptr) promotion->OnOwn(worker_.clock.Now());
   }
   LogFallbacks();
   co_return Result<void>();
+}
+
+/// A model that refused the request as too long is a reason why another answers.
+void Exchange::NoteOverflows() {
+  for (const dispatch::Trace& trace : traces_) {
+    if (!trace.error || trace.error->code != ErrorCode::kContextLength) continue;
+    const dispatch::Candidate& refused = candidates_[static_cast<std::size_t>(trace.candidate)];
+    std::string reason(refused.name);
+    reason += " refused it as too long";
+    const bool moved = answering_ >= 0;
+    if (moved) reason.append("; ").append(model()).append(" took it");
+    decision_->steps.push_back({.kind = decide::StepKind::kConstraint,
+                                .from = refused.tier,
+                                .to = moved ? Answering().tier : -1,
+                                .reason = std::move(reason)});
+    outgrown_ = outgrown_ || moved;
+  }
+}
+
+/// What the attempt says of how its model counts and how much it takes.
+void Exchange::Learn(std::size_t model, const dispatch::Trace& trace, bool answered) {
+  const Snapshot& snapshot = *bound_->snapshot;
+  prices::ModelWindow& window = *snapshot.models[model].window;
+  if (answered) {
+    const auto& usage = reply_->summary().usage;
+    if (usage && !usage->estimated) window.Learn(size_, usage->TotalInput());
+  } else if (trace.error->code == ErrorCode::kContextLength) {
+    window.Refused(size_, request_.max_output_tokens, snapshot.options.models[model].context_window,
+                   llm::ReadOverflow({}, trace.error->message).value_or(llm::Overflow{}),
+                   worker_.clock.Now());
+  }
 }
 
 /// What was handled by asking the next model; when nobody answered, the route logs that.
@@ -240,9 +297,11 @@ void Exchange::Settle() {
     const prices::ModelPrices& prices = snapshot.models[model].prices;
     const bool answered = reply_ != nullptr && !trace.error;
     if (answered) dispatch::Settle(candidate, trace, error_, worker_.clock, &worker_.random);
-    const Account account =
-        answered ? AccountForAnswer(prices, reply_->summary(), decision_->tokens_in, relayed_)
-                 : AccountForFailure(prices, *trace.error, decision_->tokens_in);
+    const std::int64_t tokens_in = snapshot.models[model].window->Tokens(size_).tokens;
+    Learn(model, trace, answered);
+    const Account account = answered
+                                ? AccountForAnswer(prices, reply_->summary(), tokens_in, relayed_)
+                                : AccountForFailure(prices, *trace.error, tokens_in);
     ledger::Attempt attempt;
     attempt.kind = i == 0        ? ledger::AttemptKind::kAnswer
                    : trace.retry ? ledger::AttemptKind::kRetry

@@ -16,7 +16,9 @@
 #include "ledger/record.h"
 #include "llm/provider.h"
 #include "llm/types.h"
+#include "pipeline/admitting.h"
 #include "pipeline/worker.h"
+#include "prices/text_size.h"
 
 namespace triage::pipeline {
 
@@ -36,8 +38,12 @@ class Exchange {
 
   const ExchangeId& id() const { return id_; }
 
-  /// Stages in their order: decide, dispatch. On success an answer has begun and nothing of it has
-  /// been released.
+  /// Nobody waits for its answer now (a background response): it goes behind those that somebody
+  /// waits for. Before Start.
+  void InBackground() { background_ = true; }
+
+  /// Stages in their order: admit, decide, dispatch. On success an answer has begun and nothing of
+  /// it has been released.
   Task<Result<void>> Start();
 
   /// After Start succeeded.
@@ -50,6 +56,9 @@ class Exchange {
   /// Nothing before a decision was made.
   const decide::Decision* decision() const { return decision_ ? &*decision_ : nullptr; }
 
+  /// Whether admission turned it away.
+  bool turned_away() const { return turned_away_; }
+
   bool answered() const { return answering_ >= 0; }
 
   /// Triage's name of the model that answered, and of its tier (empty when it is in none); only
@@ -59,6 +68,10 @@ class Exchange {
 
   /// Whether a higher tier stood in because no model of the chosen one answered.
   bool promoted() const;
+
+  /// Whether models refused the request as too long before another, whose window is larger, took
+  /// it.
+  bool outgrown() const { return outgrown_; }
 
   int escalations() const { return 0; }
 
@@ -91,12 +104,15 @@ class Exchange {
   void PlanCandidates();
   std::chrono::milliseconds DrainLimit() const;
   void LogFallbacks() const;
+  void NoteOverflows();
+  void Learn(std::size_t model, const dispatch::Trace& trace, bool answered);
   bool TooSlow(std::size_t bytes, SteadyTime::duration waited);
   void CountEscalations() const;
   void Settle();
   void Record();
 
   Worker& worker_;
+  Place place_;
   std::shared_ptr<const Bound> bound_;
   CancelScope& client_gone_;
   CancelScope drain_cancel_;
@@ -104,11 +120,13 @@ class Exchange {
   WallTime time_;
   ExchangeId id_;
   llm::Request request_;
+  prices::TextSize size_;
   std::optional<decide::Decision> decision_;
   std::vector<dispatch::Candidate> candidates_;
   std::vector<dispatch::Trace> traces_;
   std::unique_ptr<llm::Reply> reply_;
   int answering_ = -1;  // index into candidates_
+  bool outgrown_ = false;
   std::uint64_t relayed_ = 0;
   // Since throughput was last looked at: bytes, and how long the provider was waited for.
   std::uint64_t lately_ = 0;
@@ -116,6 +134,8 @@ class Exchange {
   int status_ = 0;
   std::optional<Error> error_;
   std::chrono::microseconds first_byte_{0};
+  bool background_ = false;
+  bool turned_away_ = false;
   bool settled_ = false;
   std::vector<ledger::Attempt> attempts_;
   NanoDollars cost_;

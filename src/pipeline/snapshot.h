@@ -14,6 +14,7 @@
 #include "llm/provider.h"
 #include "observe/gateway_metrics.h"
 #include "prices/model_prices.h"
+#include "prices/model_window.h"
 
 namespace triage::pipeline {
 
@@ -24,6 +25,7 @@ struct ModelView {
   std::shared_ptr<observe::ModelMetrics> metrics;
   /// How long a call is read on after its client has gone; zero = it is cut at once.
   std::chrono::milliseconds drain{0};
+  std::shared_ptr<prices::ModelWindow> window;    ///< never null; kept over reloads
   std::shared_ptr<dispatch::Target> target;       ///< kept over reloads
   std::shared_ptr<dispatch::RetryBudget> budget;  ///< of its provider, kept over reloads
 };

@@ -3,6 +3,9 @@
 #include <memory>
 #include <vector>
 
+#include "admit/client_slots.h"
+#include "admit/gate.h"
+#include "admit/metrics.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "dispatch/retry.h"
@@ -29,6 +32,9 @@ struct Worker {
   ledger::Sink& sink;
   dispatch::Timer& timer;
   observe::GatewayMetrics& metrics;
+  admit::Gate& gate;            ///< this thread's
+  admit::ClientSlots& clients;  ///< of all threads
+  admit::Metrics& admission;
   learn::Features features;
   std::shared_ptr<const Bound> bound;
 };
