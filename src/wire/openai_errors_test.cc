@@ -37,8 +37,8 @@ TEST(ErrorBody, IsValidJsonForEveryCodeAndAnyBytes) {
 }
 
 TEST(ErrorBody, SaysContextLengthExceededAsOpenAiDoes) {
-  const json body = json::parse(ErrorBody(
-      {.code = ErrorCode::kContextLength, .message = "too long", .field = "messages"}));
+  const json body = json::parse(
+      ErrorBody({.code = ErrorCode::kContextLength, .message = "too long", .field = "messages"}));
   EXPECT_EQ(body["error"]["type"], "invalid_request_error");
   EXPECT_EQ(body["error"]["code"], "context_length_exceeded");
   EXPECT_EQ(body["error"]["param"], "messages");
