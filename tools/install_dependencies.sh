@@ -7,7 +7,7 @@ packages=(
   clang-19 lld-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev cmake ninja-build ccache
   # libraries; reasons in docs/dependencies.md
   libboost1.81-dev libssl-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev
-  libsqlite3-dev nlohmann-json3-dev libxxhash-dev zlib1g-dev libzstd-dev libgtest-dev libgmock-dev
+  libsqlite3-dev nlohmann-json3-dev libxxhash-dev zlib1g-dev libzstd-dev libre2-dev libgtest-dev libgmock-dev
   # tests and scripts
   sqlite3 python3 python3-venv openssl curl ca-certificates git
 )

@@ -1,4 +1,5 @@
-// Times what deciding costs inside the process: features of a prompt, then the learned router.
+// Times what deciding costs inside the process: features of a prompt, then the learned router; or,
+// with --detect, what the detectors see in it.
 // Prints one JSON object.
 #include <cstdlib>
 #include <fstream>
@@ -13,6 +14,7 @@
 
 #include "bench/src/sockets.h"
 #include "bench/src/stats.h"
+#include "detect/detectors.h"
 #include "learn/features.h"
 #include "learn/router.h"
 
@@ -47,7 +49,9 @@ int Main(int argc, char** argv) {
   std::size_t count = 1000;
   app.add_option("--router", router_path, "artifact")->required();
   app.add_option("--prompt", prompt_path, "file with the text of the user's turn")->required();
+  bool detecting = false;
   app.add_option("--count", count, "decisions");
+  app.add_flag("--detect", detecting, "the detectors instead of features and router");
   CLI11_PARSE(app, argc, argv);
 
   const auto router = learn::Router::Load(router_path);
@@ -67,6 +71,7 @@ int Main(int argc, char** argv) {
   const llm::Needs needs;
   const llm::Context context;
   const auto decide = [&] {
+    if (detecting) return detect::Detectors::BuiltIn().Read(turns, needs).found.empty() ? 1.0F : 0;
     features.Extract(turns, needs, context, 0);
     return (*router)->Predict(features).sufficiency[0];
   };

@@ -1,26 +1,30 @@
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "app/commands.h"
 #include "app/load_config.h"
-#include "app/snapshot.h"
+#include "app/what_if.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/money.h"
+#include "base/text.h"
+#include "decide/choose.h"
 #include "decide/explain.h"
-#include "learn/features.h"
 #include "ledger/decision_json.h"
 #include "ledger/open.h"
-#include "observe/metrics.h"
-#include "pipeline/deciding.h"
 
 namespace triage::app {
 namespace {
@@ -33,6 +37,8 @@ struct ExplainOptions {
   std::string impact;
   std::string error_tolerance;
   llm::Context context;
+  std::vector<std::string> set;  ///< NAME=VALUE
+  bool config_given = false;
   bool as_json = false;
 };
 
@@ -52,36 +58,136 @@ int Fail(const Error& error) {
   return 1;
 }
 
+std::string Percent(double share) {
+  return fmt::format("{} %", std::lround(share * 100));
+}
+
+/// "against it speak termination (-4 points), clauses (-2); for it list (+1)"
+std::string InWords(const std::vector<WordWeight>& words) {
+  std::string against;
+  std::string in_favour;
+  for (const WordWeight& weight : words) {
+    std::string& side = weight.points < 0 ? against : in_favour;
+    if (!side.empty()) side += ", ";
+    side += fmt::format("{} ({:+.0f})", weight.word, weight.points);
+  }
+  std::string text;
+  if (!against.empty()) text = "against it " + against;
+  if (!in_favour.empty()) text += (text.empty() ? "for it " : "; for it ") + in_favour;
+  return text;
+}
+
+/// "impact=low, keep_quality=0.9: balanced; impact=critical: frontier"
+std::string InWords(const std::vector<Change>& changes) {
+  std::vector<std::string> tiers;
+  std::map<std::string, std::string> whats;
+  for (const Change& change : changes) {
+    std::string& what = whats[change.tier];
+    if (what.empty()) tiers.push_back(change.tier);
+    if (!what.empty()) what += ", ";
+    what += change.what.ends_with('=') ? "no " + change.what.substr(0, change.what.size() - 1)
+                                       : change.what;
+  }
+  std::string text;
+  for (const std::string& tier : tiers) {
+    if (!text.empty()) text += "; ";
+    text += fmt::format("{}: {}", whats[tier], tier.empty() ? "no tier" : tier);
+  }
+  return text;
+}
+
+/// The tier whose sufficiency the decision turned on: the one below the chosen, else the chosen.
+std::size_t Weighed(const decide::Decision& decision) {
+  return static_cast<std::size_t>(std::max(decision.tier - 1, 0));
+}
+
+/// The decision's JSON with what only an explanation has.
+std::string Json(const Supposed& supposed, const Supposition& decided,
+                 const std::vector<Change>& changes, const std::vector<WordWeight>& words,
+                 const std::vector<std::string>& set, const std::string& without) {
+  ledger::Exchange exchange;
+  exchange.time = SystemClock().WallNow();
+  exchange.context = supposed.context;
+  exchange.requested_model = supposed.model;
+  exchange.decision = decided.decision;
+  auto json = nlohmann::ordered_json::parse(ledger::DecisionJson(exchange));
+  const decide::Options& options = decided.snapshot->options;
+  const NanoDollars stakes = decide::StakesOf(options, supposed.context);
+  json["stakes_nusd"] = stakes.value();
+  for (std::size_t t = 0; t < decided.decision.tiers.size(); ++t) {
+    const decide::TierView& view = decided.decision.tiers[t];
+    auto& tier = json["tiers"][t];
+    tier["threshold"] = nullptr;
+    tier["expected_loss_nusd"] = nullptr;
+    if (view.threshold) tier["threshold"] = *view.threshold;
+    if (view.sufficiency) {
+      tier["expected_loss_nusd"] = decide::ExpectedLoss(stakes, *view.sufficiency).value();
+    }
+  }
+  json["because"] = decide::Reason(decided.decision);
+  auto& list = json["words"] = nlohmann::ordered_json::array();
+  for (const WordWeight& weight : words) {
+    list.push_back({{"word", weight.word},
+                    {"tier", decided.decision.tiers[Weighed(decided.decision)].tier},
+                    {"points", std::round(weight.points * 100) / 100}});
+  }
+  auto& others = json["changes"] = nlohmann::ordered_json::array();
+  for (const Change& change : changes) {
+    others.push_back({{"set", change.what}, {"tier", change.tier}});
+  }
+  if (!set.empty()) json["what_if"] = {{"set", set}, {"without", without}};
+  // A question is any bytes; JSON is not.
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+Result<config::Snapshot> ConfigOf(const ExplainOptions& options) {
+  if (options.config_given || std::filesystem::exists(options.config)) {
+    return LoadConfig(options.config);
+  }
+  std::fputs(
+      "triage: there is no triage.yaml here; explained with the example of three tiers "
+      "(triage init writes it)\n",
+      stderr);
+  return LoadExample("three-tier");
+}
+
 int ExplainText(const ExplainOptions& options) {
-  const Result<config::Snapshot> config = LoadConfig(options.config);
+  const Result<config::Snapshot> config = ConfigOf(options);
   if (!config) return FailToLoad(config.error());
-  observe::Registry registry;
-  const Result<std::shared_ptr<const pipeline::Snapshot>> snapshot =
-      BuildSnapshot(*config, registry, nullptr);
-  if (!snapshot) return Fail(snapshot.error());
-
-  llm::Request request;
-  request.model = options.model;
-  request.context = options.context;
-  request.text = options.what;
-  request.turns.push_back({.role = llm::Role::kUser, .text = request.text});
-  learn::Features features;
-  Result<decide::Decision> decision = pipeline::DecideRequest(
-      **snapshot, request, prices::Measure(request), features, SystemClock());
-  if (!decision) return Fail(decision.error());
-
+  Supposed supposed{
+      .text = options.what, .model = options.model, .context = options.context, .config = **config};
+  std::string without;
+  if (!options.set.empty()) {
+    const Result<Supposition> as_asked = DecideSupposed(supposed);
+    if (!as_asked) return Fail(as_asked.error());
+    without = as_asked->decision.TierName();
+  }
+  for (const std::string& assignment : options.set) {
+    if (const Result<void> set = Suppose(supposed, assignment); !set) return Fail(set.error());
+  }
+  const Result<Supposition> decided = DecideSupposed(supposed);
+  if (!decided) return Fail(decided.error());
+  const decide::Decision& decision = decided->decision;
+  const std::vector<Change> changes = ChangesOf(supposed, decision);
+  std::vector<WordWeight> words;
+  if (decision.distance) words = WordsOf(supposed, *decided->snapshot, Weighed(decision));
   if (options.as_json) {
-    ledger::Exchange exchange;
-    exchange.time = SystemClock().WallNow();
-    exchange.context = request.context;
-    exchange.requested_model = request.model;
-    exchange.decision = *std::move(decision);
-    Print(ledger::DecisionJson(exchange) + "\n");
+    Print(Json(supposed, *decided, changes, words, options.set, without) + "\n");
     return 0;
   }
-  Print(decide::Story(*decision, {.context = &request.context,
-                                  .requested_model = request.model,
-                                  .options = &(*snapshot)->options}));
+  if (!options.set.empty()) {
+    Print(fmt::format("What if:  {}; as asked it goes to {}\n", Join(options.set),
+                      without.empty() ? "no tier" : without));
+  }
+  Print(decide::Story(decision, {.context = &supposed.context,
+                                 .requested_model = supposed.model,
+                                 .options = &decided->snapshot->options}));
+  if (!words.empty()) {
+    Print(fmt::format("Words:    that {} is enough ({}): {}\n",
+                      decision.tiers[Weighed(decision)].tier,
+                      Percent(*decision.tiers[Weighed(decision)].sufficiency), InWords(words)));
+  }
+  if (!changes.empty()) Print(fmt::format("Else:     {}\n", InWords(changes)));
   return 0;
 }
 
@@ -109,6 +215,10 @@ std::string Outcome(const ledger::Exchange& exchange) {
 }
 
 int ExplainStored(const ExplainOptions& options, const ExchangeId& id) {
+  if (!options.set.empty()) {
+    return Fail({.code = ErrorCode::kInvalidRequest,
+                 .message = "--set needs the question's text: the ledger does not keep it"});
+  }
   std::string path = options.ledger;
   if (path.empty()) {
     if (std::filesystem::exists(options.config)) {
@@ -162,7 +272,8 @@ void AddExplain(CLI::App& app, int& exit_code) {
       app.add_subcommand("explain", "Tell why a question goes, or an exchange went, where it does");
   command->add_option("what", options->what, "A question, or the id of an exchange (x-triage-id)")
       ->required();
-  command->add_option("-c,--config", options->config, "Configuration file")->capture_default_str();
+  CLI::Option* config = command->add_option("-c,--config", options->config, "Configuration file")
+                            ->capture_default_str();
   command->add_option("--ledger", options->ledger,
                       "Ledger that holds the exchange; default: the configuration's");
   command->add_option("--model", options->model, "As a client would name it")
@@ -178,8 +289,14 @@ void AddExplain(CLI::App& app, int& exit_code) {
   command->add_option("--sensitivity", context.sensitivity, "Data class");
   command->add_option("--min-tier", context.min_tier, "Lowest tier allowed");
   command->add_option("--max-tier", context.max_tier, "Highest tier allowed");
+  command->add_option("--set", options->set,
+                      "What if: NAME=VALUE of the request (impact, user, feature, …) or of routing "
+                      "(stakes, rule, keep_quality, band, preset); may be given several times");
   command->add_flag("--json", options->as_json, "The decision as one JSON object");
-  command->callback([options, &exit_code] { exit_code = Explain(*options); });
+  command->callback([options, config, &exit_code] {
+    options->config_given = config->count() > 0;
+    exit_code = Explain(*options);
+  });
 }
 
 }  // namespace triage::app

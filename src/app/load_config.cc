@@ -1,13 +1,18 @@
 #include "app/load_config.h"
 
 #include <cstdio>
+#include <optional>
+#include <string_view>
+#include <utility>
 
 #include "config/load.h"
+#include "config/summary.h"
 
 namespace triage::app {
 
-Result<config::Snapshot> LoadConfig(const std::string& path) {
-  const config::LoadResult loaded = config::Load(path);
+namespace {
+
+Result<config::Snapshot> Accept(const config::LoadResult& loaded) {
   std::string problems;
   for (const config::Problem& problem : loaded.problems) {
     problems.append(config::ToString(problem)).append("\n");
@@ -17,6 +22,22 @@ Result<config::Snapshot> LoadConfig(const std::string& path) {
   }
   if (!problems.empty()) std::fputs(problems.c_str(), stderr);
   return loaded.config;
+}
+
+}  // namespace
+
+Result<config::Snapshot> LoadConfig(const std::string& path) {
+  return Accept(config::Load(path));
+}
+
+Result<config::Snapshot> LoadExample(const std::string& name) {
+  const config::EnvLookup own = config::ProcessEnvironment();
+  const config::EnvLookup lookup = [&](std::string_view variable) -> std::optional<std::string> {
+    if (auto value = own(variable)) return value;
+    if (variable.ends_with("_KEY")) return "unused";
+    return std::nullopt;
+  };
+  return Accept(config::Parse(config::BuiltInExample(name), name, lookup, "."));
 }
 
 }  // namespace triage::app

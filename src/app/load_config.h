@@ -11,4 +11,8 @@ namespace triage::app {
 /// problem, one a line.
 Result<config::Snapshot> LoadConfig(const std::string& path);
 
+/// An example that the program carries ("three-tier", "start-simple"), for commands that only look:
+/// variables that are not set stand for credentials that nobody uses.
+Result<config::Snapshot> LoadExample(const std::string& name);
+
 }  // namespace triage::app

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -53,19 +54,27 @@ const std::vector<std::string>& Values(const config::Policy& policy, const char*
   return found == policy.when.end() ? kNone : found->second;
 }
 
-decide::PolicyRule ToRule(const config::Policy& policy, const config::Config& config) {
-  decide::PolicyRule rule;
-  rule.when.user = Values(policy, "user");
-  rule.when.team = Values(policy, "team");
-  rule.when.feature = Values(policy, "feature");
-  rule.when.session = Values(policy, "session");
+decide::PolicyCondition ToCondition(const config::Policy& policy) {
+  decide::PolicyCondition when;
+  when.user = Values(policy, "user");
+  when.team = Values(policy, "team");
+  when.feature = Values(policy, "feature");
+  when.session = Values(policy, "session");
+  when.query_type = Values(policy, "query_type");
+  when.detected = Values(policy, "detected");
   for (const std::string& text : Values(policy, "impact")) {
-    if (const auto impact = llm::ParseImpact(text)) rule.when.impact.push_back(*impact);
+    if (const auto impact = llm::ParseImpact(text)) when.impact.push_back(*impact);
   }
   for (const std::string& text : Values(policy, "error_tolerance")) {
     if (const auto tolerance = llm::ParseTolerance(text))
-      rule.when.error_tolerance.push_back(*tolerance);
+      when.error_tolerance.push_back(*tolerance);
   }
+  return when;
+}
+
+decide::PolicyRule ToRule(const config::Policy& policy, const config::Config& config) {
+  decide::PolicyRule rule{.when = ToCondition(policy)};
+  if (!policy.name.starts_with("policies[")) rule.name = policy.name;
   if (!policy.min_tier.empty()) rule.min_tier = config.TierIndex(policy.min_tier);
   if (!policy.max_tier.empty()) rule.max_tier = config.TierIndex(policy.max_tier);
   if (!policy.sensitivity.empty()) {
@@ -74,6 +83,34 @@ decide::PolicyRule ToRule(const config::Policy& policy, const config::Config& co
   }
   rule.verify = policy.verify;
   return rule;
+}
+
+/// A preset's word for a tier of this ladder.
+std::optional<int> PresetTier(std::string_view word, std::size_t tiers) {
+  if (word.empty()) return std::nullopt;
+  const int top = static_cast<int>(tiers) - 1;
+  if (word == "top") return top;
+  return word == "cheapest" ? 0 : std::min(1, top);
+}
+
+decide::Workload ToWorkload(const config::Preset& preset, std::size_t tiers) {
+  decide::Workload workload{.name = preset.name, .stakes = preset.stakes, .verify = preset.verify};
+  for (const config::Policy& policy : preset.rules) {
+    workload.rules.push_back({.name = policy.name,
+                              .when = ToCondition(policy),
+                              .min_tier = PresetTier(policy.min_tier, tiers),
+                              .max_tier = PresetTier(policy.max_tier, tiers)});
+  }
+  for (std::size_t t = 0; t < tiers; ++t) {
+    const std::size_t last = preset.likely_enough.size() - 1;
+    workload.likely_enough.push_back(t + 1 == tiers ? 1 : preset.likely_enough[std::min(t, last)]);
+  }
+  return workload;
+}
+
+int WorkloadIndex(const config::Config& config, std::string_view name) {
+  const auto found = std::ranges::find(config.presets, name, &config::Preset::name);
+  return found == config.presets.end() ? -1 : static_cast<int>(found - config.presets.begin());
 }
 
 /// Whether `served`, a provider's name of a model, is a version of `model` and not of a sibling:
@@ -112,6 +149,19 @@ int RouterHead(const learn::Router& router, const config::Config& config, std::s
 /// what it costs to be wrong about a tier depends on what it would have cost not to take it.
 int ThresholdHead(const pipeline::Snapshot& snapshot, std::size_t tier) {
   return std::max(snapshot.tiers[tier + 1].router_head - 1, 0);
+}
+
+/// For each tier but the top: which share of the traffic may go above it.
+std::vector<std::optional<double>> SharesAbove(const config::Config& config) {
+  std::vector<std::optional<double>> above(config.tiers.size() - 1);
+  double sum = 0;
+  for (std::size_t t = config.tiers.size() - 1; t > 0; --t) {
+    const auto share = config.routing.share.find(config.tiers[t].name);
+    if (share == config.routing.share.end()) break;  // given from the top down
+    sum += share->second;
+    above[t - 1] = sum;
+  }
+  return above;
 }
 
 void SetThresholds(pipeline::Snapshot& snapshot) {
@@ -212,9 +262,20 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
                            ? decide::Rule::kExpectedCost
                            : decide::Rule::kThresholds;
   made->options.band = config->routing.band;
-  if (config->routing.stakes) made->options.stakes.fill(*config->routing.stakes);
+  made->options.stakes = config->routing.stakes;
+  for (const config::Preset& preset : config->presets) {
+    made->options.workloads.push_back(ToWorkload(preset, config->tiers.size()));
+  }
+  made->options.workload = WorkloadIndex(*config, config->routing.preset);
+  for (const auto& [feature, preset] : config->workloads) {
+    made->options.features[feature] = WorkloadIndex(*config, preset);
+  }
   made->options.baseline_model = IndexOf(config->models, config->baseline);
   SetThresholds(*made);
+  if (made->router != nullptr) {
+    made->traffic =
+        std::make_shared<pipeline::RouterTraffic>(SharesAbove(*config), config->routing.band);
+  }
   return std::shared_ptr<const pipeline::Snapshot>(std::move(made));
 }
 

@@ -181,6 +181,7 @@ void Build(BuildContext& context) {
   BuildAdmission(context);
   BuildSensitivity(context);
   BuildPolicies(context);
+  BuildWorkloads(context);
   BuildVerify(context);
   BuildLedgerAndLog(context);
 }

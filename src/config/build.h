@@ -43,6 +43,7 @@ void BuildTiers(BuildContext& context);
 void BuildRouting(BuildContext& context);
 void BuildResilience(BuildContext& context);
 void BuildPolicies(BuildContext& context);
+void BuildWorkloads(BuildContext& context);
 
 std::vector<std::string> ProviderNames(const Config& config);
 std::vector<std::string> ModelNames(const Config& config);

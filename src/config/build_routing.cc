@@ -15,6 +15,43 @@ namespace {
 
 namespace fs = std::filesystem;
 
+void ReadShares(BuildContext& context, const DefaultedSection& section, const Node* thresholds) {
+  const Node* share = section.section().Get("share");
+  if (share == nullptr) return;
+  if (thresholds != nullptr) {
+    context.problems.Error(share->at, "routing.share", "thresholds are given in two ways",
+                           "one of share, thresholds");
+  }
+  double sum = 0;
+  for (const Node::Entry& entry : share->entries) {
+    const std::string path = "routing.share." + entry.key;
+    const int tier = context.config.TierIndex(entry.key);
+    if (tier < 0) {
+      context.problems.Error(entry.at, path, fmt::format("no tier named '{}'", entry.key), {},
+                             NearestNames(entry.key, TierNames(context.config)));
+    } else if (tier == 0) {
+      context.problems.Error(entry.at, path, "the cheapest tier gets what the others leave",
+                             "a tier above it");
+    }
+    const double value = Section(share).Number(entry.key).value_or(0);
+    context.config.routing.share[entry.key] = value;
+    sum += value;
+  }
+  const auto named = [&](const Tier& tier) {
+    return context.config.routing.share.contains(tier.name);
+  };
+  const std::vector<Tier>& tiers = context.config.tiers;
+  const auto lowest = std::ranges::find_if(tiers, named);
+  if (!std::all_of(lowest, tiers.end(), named)) {
+    context.problems.Error(share->at, "routing.share", "a tier above one of these has no share",
+                           "shares from the top tier down");
+  }
+  if (sum >= 1) {
+    context.problems.Error(share->at, "routing.share", "the shares leave the cheapest tier nothing",
+                           "a sum below 1");
+  }
+}
+
 void ReadThresholds(BuildContext& context, const DefaultedSection& section) {
   Routing& routing = context.config.routing;
   const Node* thresholds = section.section().Get("thresholds");
@@ -24,6 +61,7 @@ void ReadThresholds(BuildContext& context, const DefaultedSection& section) {
     context.problems.Error(thresholds->at, "routing.thresholds", "thresholds are given in two ways",
                            "one of keep_quality, thresholds");
   }
+  ReadShares(context, section, thresholds);
   std::size_t tiers = context.config.tiers.size();
   for (const Node* value : Scalars(thresholds)) {
     routing.thresholds.push_back(ParseNumber(value->text).value_or(0));
@@ -95,6 +133,7 @@ void BuildRouting(BuildContext& context) {
   Routing& routing = context.config.routing;
   routing.rule = section.Text("rule") == "expected_cost" ? Rule::kExpectedCost : Rule::kThresholds;
   routing.band = section.Number("band");
+  if (const std::string preset = section.Text("preset"); preset != "none") routing.preset = preset;
   if (auto text = section.section().Text("stakes")) {
     if (auto price = ParsePrice(*text)) routing.stakes = NanoDollars(price->nano_dollars);
   }

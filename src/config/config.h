@@ -181,12 +181,15 @@ std::string_view Name(StreamMode mode);
 
 struct Routing {
   Rule rule = Rule::kThresholds;
-  /// Where thresholds come from: `thresholds` when not empty, else `keep_quality`.
+  /// Where thresholds come from: `thresholds` when not empty, else `keep_quality`, but for the
+  /// boundaries below the tiers that `share` names.
   double keep_quality = 0;            ///< share of the best tier's quality, (0, 1]
   std::vector<double> thresholds;     ///< one per tier but the last, cheapest first
+  std::map<std::string, double> share;  ///< tier → of the traffic, (0, 1)
   double band = 0;                    ///< half width, [0, 0.5)
   std::filesystem::path router;       ///< artifact; empty = none was found (a warning says so)
   std::optional<NanoDollars> stakes;  ///< cost of one unacceptable answer, for expected_cost
+  std::string preset;                 ///< of features that `workloads` does not name; empty = none
 };
 
 /// How failing, slow and limiting providers are borne; the table of the reference explains each.
@@ -256,6 +259,16 @@ struct Policy {
   std::vector<std::string> verify;
 };
 
+/// What is assumed of a kind of work until the router has learned from it (config/presets.yaml).
+struct Preset {
+  std::string name;
+  std::vector<double> likely_enough;  ///< from the cheapest tier up
+  NanoDollars stakes;
+  std::vector<std::string> verify;
+  /// Names are reasons in words; tiers are `cheapest`, `above_cheapest`, `top`.
+  std::vector<Policy> rules;
+};
+
 struct Verify {
   std::vector<std::string> defaults;
   StreamMode stream = StreamMode::kWindow;
@@ -294,6 +307,8 @@ struct Config {
   Resilience resilience;
   Admission admission;
   std::vector<Policy> policies;
+  std::vector<Preset> presets;                                  ///< those that the program carries
+  std::map<std::string, std::string> workloads;                 ///< feature → preset
   std::map<std::string, std::vector<std::string>> sensitivity;  ///< class → providers
   Verify verify;
   Ledger ledger;

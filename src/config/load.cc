@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "config/build.h"
 #include "config/paths.h"
+#include "config/presets.h"
 #include "config/schema.h"
 #include "config/section.h"
 
@@ -41,7 +42,8 @@ Result<std::string> ReadFile(const fs::path& path) {
 std::string VersionOf(std::string_view text, std::string_view catalogue,
                       std::string_view environment) {
   std::string all;
-  for (std::string_view part : {text, catalogue, BuiltInProviders(), environment}) {
+  for (std::string_view part :
+       {text, catalogue, BuiltInProviders(), BuiltInPresets(), environment}) {
     all += part;
     all += '\0';
   }

@@ -39,6 +39,15 @@ enum class Type : std::uint8_t {
 
 inline constexpr std::string_view kCapabilityWords =
     "tools|vision|json|json_schema|logprobs|choices|documents|embeddings";
+/// What src/detect names in texts; a test compares.
+inline constexpr std::string_view kFindingWords =
+    "card_number|iban|national_id|email|phone|health|money|legal|proof|statistics|design|"
+    "troubleshooting|frustration";
+inline constexpr std::string_view kQueryTypeWords =
+    "small_talk|simple_question|translation|summary|extraction|classification|code|proof|analysis|"
+    "writing";
+inline constexpr std::string_view kPresetWords =
+    "general|chat_bot|document_processing|code|customer_support|data_analysis|agent_loop";
 inline constexpr double kMostTokens = 100'000'000;
 
 /// One key that a file may have: the source of validation, of the reference and of defaults.
@@ -53,12 +62,13 @@ struct Key {
   std::string_view about = {};     ///< one sentence for the reference
 };
 
-/// Keys of triage.yaml (those of `admission` among them), of the catalogue of models and of the
-/// catalogue of providers.
+/// Keys of triage.yaml (those of `admission` among them), of the catalogues of models and of
+/// providers, and of the presets.
 std::span<const Key> ConfigSchema();
 std::span<const Key> AdmissionSchema();
 std::span<const Key> CatalogueSchema();
 std::span<const Key> ProviderCatalogueSchema();
+std::span<const Key> PresetSchema();
 
 /// Puts environment variables into every scalar, then reports unknown keys, wrong shapes, missing
 /// required keys and scalars that are not of their type. Nodes that were reported become null, so

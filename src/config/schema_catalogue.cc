@@ -41,7 +41,46 @@ constexpr auto kCatalogueKeys = std::to_array<Key>({
     {.path = "models[].prices.reasoning", .type = kPrice, .about = "Reasoning."},
 });
 
+constexpr auto kPresetKeys = std::to_array<Key>({
+    {.path = "presets", .type = kNamedMap, .required = true, .about = "By name."},
+    {.path = "presets.*.about", .type = kText, .required = true, .about = "What it is for."},
+    {.path = "presets.*.likely_enough",
+     .type = kNumberList,
+     .required = true,
+     .high = 1,
+     .about = "Probability that a tier's answer will do."},
+    {.path = "presets.*.stakes", .type = kPrice, .required = true, .about = "USD."},
+    {.path = "presets.*.verify", .type = kChoiceList, .choices = "basic", .about = "Checks."},
+    {.path = "presets.*.rules", .type = kMapList, .about = "Policies that give way."},
+    {.path = "presets.*.rules[].because", .type = kText, .required = true, .about = "Why."},
+    {.path = "presets.*.rules[].when", .type = kMap, .required = true, .about = "For what."},
+    {.path = "presets.*.rules[].when.detected",
+     .type = kChoiceList,
+     .choices = kFindingWords,
+     .about = "What the text holds."},
+    {.path = "presets.*.rules[].when.query_type",
+     .type = kChoiceList,
+     .choices = kQueryTypeWords,
+     .about = "What is asked for."},
+    {.path = "presets.*.rules[].when.impact",
+     .type = kChoiceList,
+     .choices = "low|normal|high|critical",
+     .about = "What is at stake."},
+    {.path = "presets.*.rules[].min_tier",
+     .type = kChoice,
+     .choices = "cheapest|above_cheapest|top",
+     .about = "Floor."},
+    {.path = "presets.*.rules[].max_tier",
+     .type = kChoice,
+     .choices = "cheapest|above_cheapest|top",
+     .about = "Ceiling."},
+});
+
 }  // namespace
+
+std::span<const Key> PresetSchema() {
+  return kPresetKeys;
+}
 
 std::span<const Key> CatalogueSchema() {
   return kCatalogueKeys;

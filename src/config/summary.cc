@@ -27,7 +27,11 @@ std::string ThresholdSource(const Routing& routing) {
     for (double value : routing.thresholds) parts.push_back(fmt::format("{:g}", value));
     return "thresholds " + Join(parts);
   }
-  return fmt::format("keep {:g} of the best tier's quality", routing.keep_quality);
+  std::string text = fmt::format("keep {:g} of the best tier's quality", routing.keep_quality);
+  for (const auto& [tier, share] : routing.share) {
+    text += fmt::format(", {:g} % to {}", share * 100, tier);
+  }
+  return text;
 }
 
 // One line of a table: columns padded to the widest of all lines.
@@ -106,7 +110,11 @@ std::string Summary(const Config& config) {
   text += fmt::format("routing     {}; {}; band ±{:g}; router {}\n", Name(routing.rule),
                       ThresholdSource(routing), routing.band,
                       routing.router.empty() ? "none" : routing.router.string());
-  text += fmt::format("policies    {}\n", config.policies.size());
+  std::string preset = routing.preset.empty() ? "no preset" : "preset " + routing.preset;
+  for (const auto& [feature, name] : config.workloads) {
+    preset += fmt::format(", {} for {}", name, feature);
+  }
+  text += fmt::format("policies    {}; {}\n", config.policies.size(), preset);
   text += fmt::format("baseline    {}\n", config.baseline);
   text += fmt::format("ledger      {}\n", config.ledger.path.string());
   return text;

@@ -148,7 +148,7 @@ class Chooser {
   }
 
   int LeastExpectedCost() {
-    const NanoDollars stakes = options_.stakes[static_cast<std::size_t>(choice_.impact)];
+    const NanoDollars stakes = choice_.stakes;
     const auto total = [&](int tier) {
       return *choice_.tiers[At(tier)].expected_cost + ExpectedLoss(stakes, Sufficiency(tier));
     };

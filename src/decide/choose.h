@@ -18,7 +18,7 @@ struct Choice {
   std::span<const TierView> tiers;
   int min = 0;
   int max = 0;
-  llm::Impact impact = llm::Impact::kNormal;
+  NanoDollars stakes = {};  ///< what an unacceptable answer costs
 
   bool Open(int tier) const {
     return tier >= min && tier <= max && tiers[static_cast<std::size_t>(tier)].admissible;

@@ -47,6 +47,9 @@ class Run {
     decision_.router_version = options_.router_version;
     decision_.config_version = options_.config_version;
     decision_.query_type = input_.query_type;
+    decision_.detected.assign(input_.detected.begin(), input_.detected.end());
+    workload_ = WorkloadOf(options_, input_.request.context.feature);
+    if (workload_ != nullptr) decision_.preset = workload_->name;
     decision_.tokens_in = input_.tokens_in;
     decision_.distance = input_.distance;
     decision_.checks = std::move(limits_.checks);
@@ -80,7 +83,7 @@ class Run {
       view.tier = tier.name;
       if (!input_.sufficiency.empty()) {
         const double value = input_.sufficiency[t];
-        view.sufficiency = std::isnan(value) ? 0.0 : std::clamp(value, 0.0, 1.0);
+        view.sufficiency = Assumed(std::isnan(value) ? 0.0 : std::clamp(value, 0.0, 1.0), t);
         if (t < options_.thresholds.size()) {
           view.threshold =
               input_.thresholds.empty() ? options_.thresholds[t] : input_.thresholds[t];
@@ -99,6 +102,16 @@ class Run {
         view.because = "out of order: all breakers are open";
       }
     }
+  }
+
+  /// The router's estimate, or what is assumed of the workload as far as the request is unlike
+  /// known data.
+  double Assumed(double learned, std::size_t tier) const {
+    if (workload_ == nullptr || workload_->likely_enough.empty() || !input_.distance)
+      return learned;
+    const double span = options_.far_distance - options_.near_distance;
+    const double share = std::clamp((*input_.distance - options_.near_distance) / span, 0.0, 1.0);
+    return learned + share * (workload_->likely_enough[tier] - learned);
   }
 
   std::optional<NanoDollars> ExpectedCost(const ModelOption& model, std::size_t tier) const {
@@ -180,7 +193,7 @@ class Run {
     Choice choice{.tiers = decision_.tiers,
                   .min = limits_.min,
                   .max = limits_.max,
-                  .impact = input_.request.context.impact};
+                  .stakes = StakesOf(options_, input_.request.context)};
     decision_.steps.reserve(limits_.steps.size() + 3);
     AddConstraintSteps();
     const int before_policies = static_cast<int>(decision_.steps.size());
@@ -191,7 +204,8 @@ class Run {
           (choice.Above(choice.min - 1) >= 0 || RaiseCeiling(choice)))) {
       return NothingServes(options_, input_, demand_, limits_.min, limits_.hard_max);
     }
-    ApplyFloor(choice);
+    ApplyFloor(choice, input_.floor);
+    ApplyFloor(choice, limits_.soft_min);
     const int lowest = choice.Above(choice.min - 1);
     if (choice.Above(lowest) < 0) {
       decision_.tier = lowest;
@@ -201,8 +215,11 @@ class Run {
       decision_.confidence = decision_.tiers[At(decision_.tier)].sufficiency.value_or(1.0);
       if (input_.distance && *input_.distance > options_.far_distance &&
           !input_.sufficiency.empty()) {
+        const std::string leans = decision_.preset.empty()
+                                      ? "lean on the average"
+                                      : "are those of preset " + decision_.preset;
         AddStep(StepKind::kRouter, decision_.tier, decision_.tier,
-                "unlike known data: the estimates lean on the average (distance " +
+                "unlike known data: the estimates " + leans + " (distance " +
                     Compare(*input_.distance, ">", options_.far_distance) + ')');
       }
     }
@@ -270,12 +287,18 @@ class Run {
     return false;
   }
 
-  void ApplyFloor(Choice& choice) {
-    const int floor = choice.Above(std::max(choice.min, input_.floor) - 1);
-    if (input_.floor <= choice.min || floor < 0) return;
+  // A floor that gives way where no tier from it up is allowed: the session's, or the workload's.
+  void ApplyFloor(Choice& choice, int wanted) {
+    const int floor = choice.Above(std::max(choice.min, wanted) - 1);
+    if (wanted <= choice.min || floor < 0) return;
     choice.min = floor;
     std::string reason = fmt::format("at least {}", TierName(floor));
-    if (!input_.floor_because.empty()) reason += fmt::format(": {}", input_.floor_because);
+    const bool session = wanted == input_.floor;
+    const std::string_view because = session ? input_.floor_because : limits_.soft_because;
+    if (!because.empty()) {
+      reason =
+          session ? fmt::format("{}: {}", reason, because) : fmt::format("{}: {}", because, reason);
+    }
     AddStep(StepKind::kPolicy, -1, -1, std::move(reason));
     limits_.narrowed_by = static_cast<int>(decision_.steps.size()) - 1;
   }
@@ -297,6 +320,7 @@ class Run {
 
   const Options& options_;
   const Input& input_;
+  const Workload* workload_ = nullptr;
   Limits limits_;
   Demand demand_;
   Decision decision_;

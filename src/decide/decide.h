@@ -59,11 +59,13 @@ struct Input {
 ///    floor above a ceiling wins. Where no tier within them is admissible, a rule's ceiling gives
 ///    way upward, the request's own ceiling and floors never do. A range of one tier is final: the
 ///    router has no say, nor the band.
+/// Then the workload's rules (Options::workloads), softly: they move the range only within what the
+/// above leaves, and give way where that leaves no tier.
 /// 3. Router, within the range. Rule::kThresholds: the cheapest tier whose sufficiency reaches its
 /// threshold, else the
 ///    highest of the range (also when the router was not asked). Sufficiency need not grow with the
-///    tier. Rule::kExpectedCost: least expected cost + stakes × (1 − sufficiency), the cheaper tier
-///    on a tie; thresholds where a price is unknown.
+///    tier. Rule::kExpectedCost: least expected cost + stakes × (1 − sufficiency) (StakesOf), the
+///    cheaper tier on a tie; thresholds where a price is unknown.
 /// 4. Band, for thresholds only. A sufficiency within ±band of its tier's threshold, ends included
 /// (45–55 % at 50 %),
 ///    ends above that boundary, one tier up:

@@ -86,6 +86,26 @@ std::vector<T> Numbers(std::string_view text) {
   return numbers;
 }
 
+// A preset like the shipped ones, for every feature or for one.
+void UsePreset(Options& options, const std::string& feature) {
+  options.workloads = {
+      {.name = "helpful",
+       .rules = {{.name = "small talk",
+                  .when = {.query_type = {"small_talk"},
+                           .impact = {llm::Impact::kLow, llm::Impact::kNormal}},
+                  .max_tier = 0},
+                 {.name = "legal language", .when = {.detected = {"legal"}}, .min_tier = 1},
+                 {.name = "money", .when = {.detected = {"money"}}, .min_tier = 2}},
+       .likely_enough = {0.7, 0.9, 1.0},
+       .stakes = NanoDollars(100'000'000),
+       .verify = {"citations"}}};
+  if (feature == "all") {
+    options.workload = 0;
+  } else {
+    options.features[feature] = 0;
+  }
+}
+
 // Takes a line that describes the situation; false when it is an expectation.
 bool Given(Situation& s, const std::string& key, const std::string& value) {
   llm::Context& context = s.request.context;
@@ -101,6 +121,10 @@ bool Given(Situation& s, const std::string& key, const std::string& value) {
     s.options = value == "two" ? TwoTiers() : value == "five" ? FiveTiers() : ThreeTiers();
   } else if (key == "rule") {
     s.options.rule = value == "expected_cost" ? Rule::kExpectedCost : Rule::kThresholds;
+  } else if (key == "preset") {
+    UsePreset(s.options, value);
+  } else if (key == "stakes") {
+    s.options.stakes = NanoDollars(std::stoll(value));
   } else if (key == "thresholds") {
     s.options.thresholds = Numbers<double>(value);
   } else if (key == "band") {

@@ -48,6 +48,8 @@ struct Decision {
   std::string router_version;
   std::string config_version;
   std::string query_type;
+  std::vector<std::string> detected;  ///< what was found in the text, e.g. "card_number"
+  std::string preset;                 ///< workload whose assumptions held; empty = none
   std::int64_t tokens_in = 0;
   std::vector<TierView> tiers;  ///< cheapest first
   std::optional<double>

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "decide/choose.h"
 #include "decide/printable.h"
 
 namespace triage::decide {
@@ -23,13 +25,20 @@ std::string Percent(double probability) {
   return fmt::format("{} %", std::lround(probability * 100));
 }
 
+/// Words of the configuration as a reader says them.
+std::string Spaced(std::string text) {
+  std::ranges::replace(text, '_', ' ');
+  return text;
+}
+
 std::string Asked(const Decision& decision, const StoryContext& told) {
   std::vector<std::string> parts;
   const auto add = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) parts.push_back(fmt::format("{} {}", name, value));
   };
   add("model", told.requested_model);
-  add("kind", decision.query_type);
+  add("kind", Spaced(decision.query_type));
+  add("found", Spaced(Join(decision.detected, " and ")));
   parts.push_back(fmt::format("about {} tokens", decision.tokens_in));
   if (told.context != nullptr) {
     const llm::Context& context = *told.context;
@@ -45,7 +54,8 @@ std::string Asked(const Decision& decision, const StoryContext& told) {
   return Join(parts);
 }
 
-std::string TierLine(const Decision& decision, std::size_t tier, std::size_t width) {
+std::string TierLine(const Decision& decision, std::size_t tier, std::size_t width,
+                     std::optional<NanoDollars> stakes) {
   const TierView& view = decision.tiers[tier];
   std::string line = fmt::format("  {} {:<{}}", static_cast<int>(tier) == decision.tier ? '*' : ' ',
                                  view.tier, width);
@@ -53,6 +63,9 @@ std::string TierLine(const Decision& decision, std::size_t tier, std::size_t wid
                            : fmt::format("  {:>5}             ", "");
   line += view.expected_cost ? fmt::format("  about ${}", FormatUsd(*view.expected_cost))
                              : "  cost unknown";
+  if (stakes && view.sufficiency) {
+    line += fmt::format(", ${} at risk", FormatUsd(ExpectedLoss(*stakes, *view.sufficiency)));
+  }
   if (!view.admissible) line += fmt::format("  cannot serve: {}", view.because);
   return line + '\n';
 }
@@ -164,7 +177,13 @@ std::string Story(const Decision& decision, const StoryContext& told) {
   std::size_t width = 0;
   for (const TierView& view : decision.tiers) width = std::max(width, view.tier.size());
   story += "Tiers:\n";
-  for (std::size_t t = 0; t < decision.tiers.size(); ++t) story += TierLine(decision, t, width);
+  std::optional<NanoDollars> stakes;
+  if (told.options != nullptr && told.context != nullptr) {
+    stakes = StakesOf(*told.options, *told.context);
+  }
+  for (std::size_t t = 0; t < decision.tiers.size(); ++t) {
+    story += TierLine(decision, t, width, stakes);
+  }
   story += "Steps:\n";
   int number = 0;
   for (const Step& step : decision.steps) {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -86,12 +86,25 @@ struct PolicyCondition {
   std::vector<llm::Tolerance> error_tolerance = {};
 };
 
-/// One line of `policies`.
+/// One line of `policies`, or of a workload.
 struct PolicyRule {
-  PolicyCondition when;
+  std::string name = {};  ///< in words, for explanations; empty: its condition speaks for it
+  PolicyCondition when = {};
   std::optional<int> min_tier = {};  ///< index into Options::tiers
   std::optional<int> max_tier = {};
   std::optional<int> sensitivity = {};  ///< index into Options::sensitivity
+  std::vector<std::string> verify = {};
+};
+
+/// What is assumed of a kind of work until the router has learned from it.
+struct Workload {
+  std::string name = {};
+  /// Floors and ceilings that give way to those of the policies and the request.
+  std::vector<PolicyRule> rules = {};
+  /// Probability that a tier's answer will do, one for each tier; takes the place of the router's
+  /// estimate as far as a request is unlike known data. Empty: the router's estimate stands.
+  std::vector<double> likely_enough = {};
+  NanoDollars stakes = NanoDollars(50'000'000);  ///< of an answer of normal impact
   std::vector<std::string> verify = {};
 };
 
@@ -121,14 +134,26 @@ struct Options {
   std::vector<double>
       thresholds;      ///< [i]: tier i is enough from this sufficiency on; tiers.size() - 1 entries
   double band = 0.05;  ///< half width, see Decide; 0 = no band
-  /// Dollars that an unacceptable answer costs, by impact (low … critical), for
-  /// Rule::kExpectedCost. Defaults: routing.md 2.0: a retry, a chat answer, a support answer, money
-  /// or law at stake.
-  std::array<NanoDollars, 4> stakes = {NanoDollars(1'000'000), NanoDollars(50'000'000),
-                                       NanoDollars(250'000'000), NanoDollars(2'000'000'000)};
-  double far_distance = 0.9;  ///< requests farther from known data are told so in the decision
+  /// What an unacceptable answer of normal impact costs, for Rule::kExpectedCost; nothing = what
+  /// the workload says.
+  std::optional<NanoDollars> stakes = {};
+  std::vector<Workload> workloads;
+  int workload =
+      -1;  ///< index into `workloads` of features that `features` does not name; -1 = none
+  std::map<std::string, int, std::less<>> features;  ///< feature → index into `workloads`
+  /// Distance from which on a workload's `likely_enough` is mixed into the router's estimates, and
+  /// from which on it stands alone; the decision says so then.
+  double near_distance = 0.5;
+  double far_distance = 0.9;
   std::int64_t expected_output = 400;  ///< tokens, where nothing better is known
   int baseline_model = -1;             ///< index into `models` of "always frontier"; -1 = none
 };
+
+/// Null when none is configured for the feature.
+const Workload* WorkloadOf(const Options& options, std::string_view feature);
+
+/// What an unacceptable answer costs: the workload's or the configured stakes, times 1/50, 1, 5 or
+/// 40 by impact and 4, 1 or 1/4 by error tolerance (low, normal, high).
+NanoDollars StakesOf(const Options& options, const llm::Context& context);
 
 }  // namespace triage::decide

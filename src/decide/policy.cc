@@ -70,6 +70,7 @@ class Policies {
     }
     if (Result<void> header = VerifyHeader(); !header) return std::move(header).error();
     SettleConflict();
+    if (const Workload* workload = WorkloadOf(options_, context_.feature)) ApplyWorkload(*workload);
     return std::move(limits_);
   }
 
@@ -138,7 +139,29 @@ class Policies {
     for (const std::string& check : rule.verify) AddCheck(limits_.checks, check);
     if (!rule.verify.empty())
       effects.push_back(fmt::format("check {}", Join(rule.verify, " and ")));
-    AddStep(fmt::format("{}: {}", Describe(rule.when), Join(effects)), narrows);
+    const std::string why = rule.name.empty() ? Describe(rule.when) : rule.name;
+    AddStep(fmt::format("{}: {}", why, Join(effects)), narrows);
+  }
+
+  // Floors first: they win over the workload's own ceilings.
+  void ApplyWorkload(const Workload& workload) {
+    const auto why = [&](const PolicyRule& rule) {
+      return fmt::format("{} (preset {})", rule.name, workload.name);
+    };
+    for (const PolicyRule& rule : workload.rules) {
+      const int floor = std::min(rule.min_tier.value_or(0), limits_.max);
+      if (floor <= std::max(limits_.min, limits_.soft_min) || !Matches(rule.when, input_)) continue;
+      limits_.soft_min = floor;
+      limits_.soft_because = why(rule);
+    }
+    for (const PolicyRule& rule : workload.rules) {
+      if (!rule.max_tier || !Matches(rule.when, input_)) continue;
+      const int ceiling = std::max({*rule.max_tier, limits_.min, limits_.soft_min, input_.floor});
+      if (ceiling >= limits_.max) continue;
+      limits_.max = ceiling;
+      AddStep(fmt::format("{}: at most {}", why(rule), TierName(ceiling)), true);
+    }
+    if (limits_.checks.empty() && !names_checks_) limits_.checks = workload.verify;
   }
 
   Result<void> VerifyHeader() {
@@ -152,6 +175,7 @@ class Policies {
       const std::size_t comma = rest.find(',');
       const std::string_view check = Trim(rest.substr(0, comma));
       rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+      names_checks_ = true;
       if (check.empty() || check == "off") continue;
       if (!options_.known_checks.empty() && !Allows(options_.known_checks, check)) {
         return UnknownName(kVerify, "check", check, options_.known_checks);
@@ -174,6 +198,7 @@ class Policies {
   const Input& input_;
   const llm::Context& context_;
   Limits limits_;
+  bool names_checks_ = false;  // the request itself says which
 };
 
 }  // namespace

@@ -20,6 +20,9 @@ struct Limits {
   std::vector<std::string> checks;
   std::vector<Step> steps;
   int narrowed_by = -1;  ///< the last of `steps` that changed min or max
+  /// The workload's floor, softer than `min`: gives way where no tier from it up is allowed.
+  int soft_min = 0;
+  std::string soft_because;  ///< "legal language (preset general)"
 };
 
 /// kInvalidRequest when a header names something that is not configured.

@@ -88,6 +88,9 @@ Decision ReadDecision(const json& root) {
   decision.router_version = root.at("router_version").get<std::string>();
   decision.config_version = root.at("config_version").get<std::string>();
   decision.query_type = root.at("query_type").get<std::string>();
+  // Not in records of earlier versions.
+  decision.detected = root.value("detected", std::vector<std::string>());
+  decision.preset = root.value("preset", std::string());
   decision.tokens_in = root.at("tokens_in").get<std::int64_t>();
   for (const json& item : root.at("tiers")) {
     TierView view;
@@ -132,6 +135,8 @@ std::string DecisionJson(const Exchange& exchange) {
   out.Member("config_version", decision.config_version);
   WriteContext(out, exchange.context);
   out.Member("query_type", decision.query_type);
+  out.Strings("detected", decision.detected);
+  out.Member("preset", decision.preset);
   out.Member("tokens_in", decision.tokens_in);
   WriteTiers(out, decision);
   out.Member("distance", decision.distance);

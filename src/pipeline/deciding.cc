@@ -3,10 +3,12 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "decide/decide.h"
 #include "decide/target.h"
+#include "detect/detectors.h"
 
 namespace triage::pipeline {
 namespace {
@@ -37,7 +39,15 @@ Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Requ
   std::array<double, kMaxTiers> thresholds{};
   const std::size_t tiers = snapshot.options.tiers.size();
 
+  const llm::Turn whole{.role = llm::Role::kUser, .text = request.text};
+  const std::span<const llm::Turn> turns =
+      request.turns.empty() ? std::span(&whole, 1) : std::span(request.turns);
+  const detect::Reading reading = detect::Detectors::BuiltIn().Read(turns, request.needs);
+  const std::vector<std::string_view> detected = reading.found.Names();
+
   decide::Input input{.request = request};
+  input.query_type = detect::Name(reading.query_type);
+  input.detected = detected;
   input.tokens_in = size.text + size.media;
   const std::vector<decide::ModelSize> sizes = SizesFor(snapshot, size, start);
   input.sizes = sizes;
@@ -57,6 +67,13 @@ Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Requ
       const auto weighed = learn::Router::Weighed(*snapshot.weighed, prediction);
       for (std::size_t i = 0; i + 1 < tiers; ++i) {
         thresholds[i] = weighed[static_cast<std::size_t>(snapshot.tiers[i].threshold_head)];
+      }
+      input.thresholds = std::span(thresholds).first(tiers - 1);
+    }
+    if (snapshot.traffic != nullptr) {
+      for (std::size_t i = 0; i + 1 < tiers; ++i) {
+        if (input.thresholds.empty()) thresholds[i] = snapshot.options.thresholds[i];
+        if (const auto by_share = snapshot.traffic->Threshold(i)) thresholds[i] = *by_share;
       }
       input.thresholds = std::span(thresholds).first(tiers - 1);
     }

@@ -105,6 +105,21 @@ void Exchange::PlanCandidates() {
   }
 }
 
+void Exchange::NoteTraffic() const {
+  const Snapshot& snapshot = *bound_->snapshot;
+  // Only where the router had a say: a rule's or the request's own choice says nothing of it.
+  const bool routed = std::ranges::any_of(decision_->steps, [](const decide::Step& step) {
+    return step.kind == decide::StepKind::kRouter && step.from != step.to;
+  });
+  if (snapshot.traffic == nullptr || !routed) return;
+  const RouterTraffic::Band band = snapshot.traffic->Note(*decision_);
+  if (band == RouterTraffic::Band::kEmpty || band == RouterTraffic::Band::kOverfull) {
+    observe::Log(observe::Level::kWarn, "the boundary band catches nothing or too much",
+                 {{"band", band == RouterTraffic::Band::kEmpty ? "empty" : "overfull"},
+                  {"of_requests", RouterTraffic::kWindow}});
+  }
+}
+
 Task<Result<void>> Exchange::Start() {
   const Snapshot& snapshot = *bound_->snapshot;
   auto limit = std::chrono::milliseconds(snapshot.config->limits.deadline);
@@ -146,6 +161,7 @@ Task<Result<void>> Exchange::Start() {
     sampled_ = true;
     worker_.features.Serialize(features_);
   }
+  NoteTraffic();
   PlanCandidates();
 
   dispatch::Options options{.max_attempts = snapshot.config->limits.max_attempts,

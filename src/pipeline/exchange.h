@@ -101,6 +101,7 @@ class Exchange {
 
  private:
   const dispatch::Candidate& Answering() const;
+  void NoteTraffic() const;
   void PlanCandidates();
   std::chrono::milliseconds DrainLimit() const;
   void LogFallbacks() const;

@@ -13,6 +13,7 @@
 #include "learn/router.h"
 #include "llm/provider.h"
 #include "observe/gateway_metrics.h"
+#include "pipeline/router_traffic.h"
 #include "prices/model_prices.h"
 #include "prices/model_window.h"
 
@@ -51,6 +52,8 @@ struct Snapshot {
   /// Thresholds to be weighed with each request's cost; null: Options::thresholds hold for every
   /// request.
   const learn::ThresholdRow* weighed = nullptr;
+  /// What the router makes of the traffic under this configuration; null without a router.
+  std::shared_ptr<RouterTraffic> traffic;
   std::vector<ModelView> models;
   std::vector<TierView> tiers;
 

@@ -1,0 +1,10 @@
+# Writes a source file that holds the texts of config/detect/ as raw string literals.
+file(READ ${SOURCE_DIR}/topics.txt topics)
+file(READ ${SOURCE_DIR}/tasks.txt tasks)
+file(READ ${SOURCE_DIR}/identifiers.txt identifiers)
+set(text "#include \"detect/detectors.h\"\n\nnamespace triage::detect {\n\n")
+string(APPEND text "std::string_view BuiltInTopics() {\n  return R\"EMBEDDED(" "${topics}" ")EMBEDDED\";\n}\n\n")
+string(APPEND text "std::string_view BuiltInTasks() {\n  return R\"EMBEDDED(" "${tasks}" ")EMBEDDED\";\n}\n\n")
+string(APPEND text "std::string_view BuiltInIdentifiers() {\n  return R\"EMBEDDED(" "${identifiers}" ")EMBEDDED\";\n}\n\n")
+string(APPEND text "}  // namespace triage::detect\n")
+file(WRITE ${OUTPUT} "${text}")
