@@ -98,14 +98,19 @@ class Run {
       tried_ = 0;
       refusals_.clear();
       for (const int at : order_) {
-        Result<Begun> begun = co_await TryCandidate(at);
+        Result<Begun> begun = co_await TryCandidate(at, Asking::kUsual);
         if (begun || stop_) co_return begun;
       }
-      const Result<bool> again = co_await PrepareRound(round);
+      const bool tried = tried_ > 0;
+      if (!tried) {
+        Result<Begun> begun = co_await TryRefused(Target::Refusal::kOpen);
+        if (begun || stop_) co_return begun;
+      }
+      const Result<bool> again = co_await PrepareRound(round, tried);
       if (!again) co_return again.error();
       if (*again) continue;
-      if (tried_ == 0) {
-        Result<Begun> begun = co_await ProbeLeastBad();
+      for (const auto refusal : {Target::Refusal::kOpen, Target::Refusal::kLimited}) {
+        Result<Begun> begun = co_await TryRefused(refusal);
         if (begun || stop_) co_return begun;
       }
       co_return Failure();
@@ -122,7 +127,12 @@ class Run {
     int candidate = -1;
     Target::Refusal refusal = Target::Refusal::kNone;
     SteadyTime retry_at;
+    // Of the last resort:
+    bool given_up = false;
+    std::optional<std::uint64_t> failed_probes = {};
   };
+
+  enum class Asking : std::uint8_t { kUsual, kLast };
 
   static std::size_t At(int index) { return static_cast<std::size_t>(index); }
 
@@ -140,7 +150,7 @@ class Run {
   }
 
   // Asks and, if it may, calls one candidate, under each credential that may be used.
-  Task<Result<Begun>> TryCandidate(int at) {
+  Task<Result<Begun>> TryCandidate(int at, Asking asking) {
     const Candidate& candidate = candidates_[At(at)];
     State& state = states_[At(at)];
     if (state.hopeless) co_return NoAttempt();
@@ -153,9 +163,11 @@ class Run {
       Target::Ticket ticket;
       if (candidate.target != nullptr) {
         const Target::Answer answer =
-            candidate.target->Ask(clock_.Now(), options_.tokens, Chance(options_.random));
+            asking == Asking::kLast
+                ? candidate.target->AskLast(clock_.Now(), options_.tokens)
+                : candidate.target->Ask(clock_.Now(), options_.tokens, Chance(options_.random));
         if (!answer.ticket) {
-          refusals_.push_back({at, answer.refusal, answer.retry_at});
+          OnRefusal(at, asking, answer);
           co_return NoAttempt();
         }
         ticket = *answer.ticket;
@@ -212,8 +224,8 @@ class Run {
     traces_[trace].timing = timing;
     traces_[trace].ended = clock_.Now();
     if (reply && candidate.target != nullptr) {
-      candidate.target->Learned(ticket, clock_.Now(),
-                                ReadRateLimits(timing.limits, clock_.WallNow()));
+      candidate.target->Began(traces_[trace].ticket, clock_.Now(),
+                              ReadRateLimits(timing.limits, clock_.WallNow()));
     }
     if (reply) co_return Begun{.reply = std::move(*reply), .candidate = at};
     Error error = std::move(reply).error();
@@ -233,31 +245,32 @@ class Run {
   }
 
   // Whether another round makes sense; waits until it may start. Error when the client has gone
-  // meanwhile.
-  Task<Result<bool>> PrepareRound(int round) {
-    if (options_.timer == nullptr || Exhausted()) co_return false;
-    milliseconds wait{0};
-    if (tried_ == 0) {
-      if (round > options_.retry.most) co_return false;
-      std::optional<SteadyTime> soonest;
-      for (const Refused& refused : refusals_) {
-        if (refused.refusal != Target::Refusal::kLimited) continue;
-        if (!soonest || refused.retry_at < *soonest) soonest = refused.retry_at;
-      }
-      if (!soonest) co_return false;
-      wait = std::chrono::ceil<milliseconds>(*soonest - clock_.Now());
-      if (wait > options_.retry.pacing) co_return false;
-    } else {
-      if (round >= options_.retry.most) co_return false;
+  // meanwhile. `tried`: the round has made attempts, and the next one makes them again.
+  Task<Result<bool>> PrepareRound(int round, bool tried) {
+    if (options_.timer == nullptr || Exhausted() || round > options_.retry.most) co_return false;
+    std::optional<milliseconds> wait;
+    if (tried && round < options_.retry.most) {
       wait = Backoff(options_.retry, round, Chance(options_.random), ShortestWait());
       // Who asks for more patience than that is left to the client, who is told.
-      if (wait > options_.retry.pacing || !TakeBudget()) co_return false;
+      if (*wait > options_.retry.pacing || !TakeBudget()) wait.reset();
     }
-    if (clock_.Now() + wait >= options_.deadline) co_return false;
-    co_await options_.timer->Sleep(wait, cancel_);
+    if (!wait) wait = UntilLimitEnds();
+    if (!wait || *wait > options_.retry.pacing) co_return false;
+    if (clock_.Now() + *wait >= options_.deadline) co_return false;
+    co_await options_.timer->Sleep(*wait, cancel_);
     if (cancel_.cancelled())
       co_return Error{.code = ErrorCode::kCancelled, .message = "the client has gone"};
     co_return true;
+  }
+
+  std::optional<milliseconds> UntilLimitEnds() const {
+    std::optional<SteadyTime> soonest;
+    for (const Refused& refused : refusals_) {
+      if (refused.refusal != Target::Refusal::kLimited) continue;
+      if (!soonest || refused.retry_at < *soonest) soonest = refused.retry_at;
+    }
+    if (!soonest) return std::nullopt;
+    return std::max(std::chrono::ceil<milliseconds>(*soonest - clock_.Now()), milliseconds(1));
   }
 
   bool TakeBudget() const {
@@ -279,20 +292,45 @@ class Run {
     return shortest;
   }
 
-  // Everything is open: somebody has to find out when it is well again.
-  Task<Result<Begun>> ProbeLeastBad() {
-    std::sort(refusals_.begin(), refusals_.end(),
-              [](const Refused& a, const Refused& b) { return a.retry_at < b.retry_at; });
-    for (std::size_t i = 0; i < refusals_.size(); ++i) {
-      const Refused refused = refusals_[i];
-      const Candidate& candidate = candidates_[At(refused.candidate)];
-      if (refused.refusal != Target::Refusal::kOpen || candidate.promotion != nullptr) continue;
-      const auto ticket = candidate.target->AskAnyway(clock_.Now());
-      if (!ticket) continue;
-      Result<Begun> begun = co_await Attempt(refused.candidate, *ticket);
-      co_return begun;
+  void OnRefusal(int at, Asking asking, const Target::Answer& answer) {
+    if (asking == Asking::kUsual) {
+      refusals_.push_back({at, answer.refusal, answer.retry_at});
+      return;
     }
-    co_return NoAttempt();
+    const auto refused = std::find_if(refusals_.begin(), refusals_.end(),
+                                      [at](const Refused& r) { return r.candidate == at; });
+    const bool probe_failed =
+        refused->failed_probes && *refused->failed_probes != answer.failed_probes;
+    refused->given_up = answer.refusal != Target::Refusal::kProbing || probe_failed;
+    refused->failed_probes = answer.failed_probes;
+  }
+
+  // Nothing that should be asked is left, so what was refused is asked all the same, the least bad
+  // first. Where an exchange is finding out already whether a model is well again, this one waits
+  // for what comes of it.
+  Task<Result<Begun>> TryRefused(Target::Refusal kind) {
+    constexpr milliseconds kShortest{5};
+    constexpr milliseconds kLongest{100};
+    std::sort(refusals_.begin(), refusals_.end(), [](const Refused& a, const Refused& b) {
+      return a.retry_at != b.retry_at ? a.retry_at < b.retry_at : a.candidate < b.candidate;
+    });
+    if (!patient_until_) patient_until_ = clock_.Now() + options_.retry.pacing;
+    for (milliseconds step = kShortest;; step = std::min(step * 2, kLongest)) {
+      bool waits = false;
+      for (std::size_t i = 0; i < refusals_.size(); ++i) {
+        if (refusals_[i].refusal != kind || refusals_[i].given_up) continue;
+        const std::size_t before = traces_.size();
+        Result<Begun> begun = co_await TryCandidate(refusals_[i].candidate, Asking::kLast);
+        if (begun || stop_) co_return begun;
+        // Tried, or not to be tried by this exchange.
+        if (traces_.size() > before || !refusals_[i].failed_probes) refusals_[i].given_up = true;
+        waits |= !refusals_[i].given_up;
+      }
+      if (!waits || options_.timer == nullptr || clock_.Now() + step > *patient_until_ ||
+          Exhausted())
+        co_return NoAttempt();
+      co_await options_.timer->Sleep(step, cancel_);
+    }
   }
 
   Error Failure() const {
@@ -333,10 +371,11 @@ class Run {
   const Clock& clock_;
   std::vector<Trace>& traces_;
   const std::vector<int> order_;
-  std::vector<State> states_;      // by candidate
-  std::vector<Refused> refusals_;  // of the round
-  std::size_t tried_ = 0;          // attempts of the round
-  NanoDollars spent_;              // on attempts that failed
+  std::vector<State> states_;                // by candidate
+  std::vector<Refused> refusals_;            // of the round
+  std::size_t tried_ = 0;                    // attempts of the round
+  NanoDollars spent_;                        // on attempts that failed
+  std::optional<SteadyTime> patient_until_;  // of waiting for others' probes
   bool promotion_refused_ = false;
   bool stop_ = false;  // the last result is final
 };

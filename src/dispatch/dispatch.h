@@ -77,8 +77,9 @@ bool WorthFallingBack(const Error& error);
 /// by weight comes first (power of two choices on peak-EWMA). A candidate whose breaker is open,
 /// whose limit is used up or whose promotion is refused is passed over; after a 429, 401 or 403 it
 /// is tried again at once under another credential. When a round has failed, retries follow after a
-/// backoff, as budget, attempts and deadline allow. When a round could try nothing, it waits for a
-/// rate limit that ends soon, else probes the least bad of the chain.
+/// backoff, as budget, attempts and deadline allow. When nothing else is left, what was passed over
+/// is asked all the same, the least bad first (Target::AskLast), and a rate limit that ends soon is
+/// waited for.
 ///
 /// Every attempt is appended to `traces`. When all fail: the error of the only attempt, or one that
 /// names all of them (their common code, else kUnavailable), with the shortest retry hint.

@@ -48,6 +48,7 @@ std::string_view Name(Target::Refusal refusal) {
     case Target::Refusal::kOpen: return "breaker_open";
     case Target::Refusal::kLimited: return "rate_limited";
     case Target::Refusal::kRetired: return "credentials_refused";
+    case Target::Refusal::kProbing: return "breaker_open";
   }
   return "none";
 }
@@ -92,20 +93,35 @@ Target::Answer Target::Ask(SteadyTime now, std::int64_t tokens, double chance) {
   return best;
 }
 
-std::optional<Target::Ticket> Target::AskAnyway(SteadyTime now) {
+Target::Answer Target::AskLast(SteadyTime now, std::int64_t tokens) {
   const std::lock_guard lock(mutex_);
-  if (probing_anyway_) return std::nullopt;
-  const Credential* best = nullptr;
-  for (const Credential& credential : credentials_) {
-    if (credential.retired_until > now || credential.limiter.EarliestStart(now, 0) > now) continue;
-    if (best == nullptr || credential.breaker.open_until() < best->breaker.open_until())
-      best = &credential;
+  Answer best;
+  Credential* least_bad = nullptr;
+  for (Credential& credential : credentials_) {
+    const SteadyTime start = credential.limiter.EarliestStart(now, 0);
+    if (credential.retired_until <= now && start <= now) {
+      if (least_bad == nullptr || credential.breaker.open_until() < least_bad->breaker.open_until())
+        least_bad = &credential;
+      continue;
+    }
+    const bool retired = credential.retired_until > now;
+    const SteadyTime at = retired ? credential.retired_until : start;
+    if (best.refusal != Refusal::kNone && best.retry_at <= at) continue;
+    best.refusal = retired ? Refusal::kRetired : Refusal::kLimited;
+    best.retry_at = at;
   }
-  if (best == nullptr) return std::nullopt;
-  probing_anyway_ = true;
+  if (least_bad == nullptr) return best;
+  const Breaker::Permit permit = least_bad->breaker.AskLast(now);
+  if (permit == Breaker::Permit::kNo) {
+    return {.ticket = {},
+            .refusal = Refusal::kProbing,
+            .retry_at = least_bad->breaker.open_until(),
+            .failed_probes = failed_probes_};
+  }
+  least_bad->limiter.Started(now, tokens);
   ++in_flight_;
-  return Ticket{.permit = Breaker::Permit::kNo,
-                .credential = static_cast<std::size_t>(best - credentials_.data())};
+  return {.ticket = Ticket{.permit = permit,
+                           .credential = static_cast<std::size_t>(least_bad - &credentials_[0])}};
 }
 
 bool Target::MayPass(SteadyTime now) const {
@@ -116,11 +132,12 @@ bool Target::MayPass(SteadyTime now) const {
   });
 }
 
-void Target::Learned(const Ticket& ticket, SteadyTime now, const RateLimits& limits) {
+void Target::Began(Ticket& ticket, SteadyTime now, const RateLimits& limits) {
   const std::lock_guard lock(mutex_);
-  Limiter& limiter = credentials_[ticket.credential].limiter;
-  limiter.Accepted();
-  limiter.Learned(now, limits);
+  Credential& credential = credentials_[ticket.credential];
+  credential.limiter.Accepted();
+  credential.limiter.Learned(now, limits);
+  credential.breaker.Began(ticket.permit, now);
 }
 
 void Target::Succeeded(const Ticket& ticket, SteadyTime now, microseconds first_token,
@@ -128,7 +145,6 @@ void Target::Succeeded(const Ticket& ticket, SteadyTime now, microseconds first_
   const std::lock_guard lock(mutex_);
   Credential& credential = credentials_[ticket.credential];
   --in_flight_;
-  if (ticket.permit == Breaker::Permit::kNo) probing_anyway_ = false;
   const auto usual = latency_.Usual(0.95);
   const bool slow = usual && first_token > kSlowLeast && first_token > *usual * kSlowFactor;
   latency_.Add(now, first_token);
@@ -141,7 +157,6 @@ void Target::Failed(const Ticket& ticket, SteadyTime now, const Error& error,
   const std::lock_guard lock(mutex_);
   Credential& credential = credentials_[ticket.credential];
   --in_flight_;
-  if (ticket.permit == Breaker::Permit::kNo) probing_anyway_ = false;
   credential.limiter.Learned(now, limits);
   switch (FaultOf(error)) {
     case Fault::kNobodys: credential.breaker.Abandoned(ticket.permit); break;
@@ -158,6 +173,7 @@ void Target::Failed(const Ticket& ticket, SteadyTime now, const Error& error,
       credential.breaker.Abandoned(ticket.permit);
       break;
     case Fault::kEndpoint:
+      if (ticket.permit == Breaker::Permit::kProbe) ++failed_probes_;
       credential.breaker.Failed(ticket.permit, now, error.retry_after, chance);
       break;
   }
@@ -166,7 +182,6 @@ void Target::Failed(const Ticket& ticket, SteadyTime now, const Error& error,
 void Target::Abandoned(const Ticket& ticket) {
   const std::lock_guard lock(mutex_);
   --in_flight_;
-  if (ticket.permit == Breaker::Permit::kNo) probing_anyway_ = false;
   credentials_[ticket.credential].breaker.Abandoned(ticket.permit);
 }
 

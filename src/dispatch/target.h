@@ -30,6 +30,7 @@ class Target {
     kOpen,     ///< the breaker is open
     kLimited,  ///< the provider's rate limit is used up
     kRetired,  ///< its credentials were refused (401, 403)
+    kProbing,  ///< of AskLast: an attempt is under way that will tell whether it is well
   };
 
   /// Leave for one attempt; to be closed by exactly one of Succeeded, Failed and Abandoned.
@@ -42,20 +43,24 @@ class Target {
     std::optional<Ticket> ticket;
     Refusal refusal = Refusal::kNone;
     SteadyTime retry_at{};  ///< of a refusal: when asking again makes sense
+    /// Of kProbing: a later answer with more has seen the probe fail.
+    std::uint64_t failed_probes = 0;
   };
 
   /// Credentials are taken in turn; one that may not be used now is passed over.
   Answer Ask(SteadyTime now, std::int64_t tokens, double chance);
 
-  /// A ticket although every breaker is open: for the least bad of many when nothing else is left.
-  /// Nothing while such a probe is under way, or for retired credentials.
-  std::optional<Ticket> AskAnyway(SteadyTime now);
+  /// As Ask, when nothing else is left (Breaker::AskLast): the credential whose breaker is open for
+  /// the shortest time first. Of limits only what the provider has said counts, not what the
+  /// attempt is thought to need.
+  Answer AskLast(SteadyTime now, std::int64_t tokens);
 
   /// Whether Ask could give a ticket; for the decision, which takes none.
   bool MayPass(SteadyTime now) const;
 
-  /// What the head of an answer says; it need not wait for the answer's end.
-  void Learned(const Ticket& ticket, SteadyTime now, const RateLimits& limits);
+  /// The answer has begun: no limit refused it, a probe has succeeded, and its head tells of
+  /// limits.
+  void Began(Ticket& ticket, SteadyTime now, const RateLimits& limits);
   void Succeeded(const Ticket& ticket, SteadyTime now, std::chrono::microseconds first_token,
                  double chance);
   /// Sorts the error: what is the client's fault counts as a sign of life, a 429 is the limiter's,
@@ -95,7 +100,7 @@ class Target {
   Latency latency_;
   std::size_t turn_ = 0;
   int in_flight_ = 0;
-  bool probing_anyway_ = false;
+  std::uint64_t failed_probes_ = 0;
 };
 
 std::string_view Name(Target::Refusal refusal);
