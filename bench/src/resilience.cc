@@ -4,14 +4,12 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <coroutine>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +19,7 @@
 #include "base/random.h"
 #include "dispatch/dispatch.h"
 #include "stats.h"
-#include "testing/fake_clock.h"
+#include "testing/simulation.h"
 
 namespace triage::bench {
 namespace {
@@ -36,58 +34,6 @@ constexpr NanoDollars kHighCost{2'000'000};
 // The cap is a share of what the tier has served of its own in the last minute, which wavers by one
 // or two requests while what was let in stays.
 constexpr double kMostOfCap = 1.02;
-
-/// Coroutines that wait for simulated time; whoever is due first goes on first.
-class Simulation final : public dispatch::Timer {
- public:
-  Task<void> Sleep(milliseconds duration, CancelScope&) override {
-    co_await Wait{*this, clock.Now() + duration};
-  }
-
-  void Run() {
-    while (!due_.empty()) {
-      const Due next = due_.top();
-      due_.pop();
-      clock.Advance(std::chrono::duration_cast<std::chrono::microseconds>(next.at - clock.Now()));
-      next.handle.resume();
-    }
-  }
-
-  milliseconds elapsed() const {
-    return std::chrono::duration_cast<milliseconds>(clock.Now() - begin_);
-  }
-
-  testing::FakeClock clock;
-  Random random{20'261'124};
-
- private:
-  struct Due {
-    SteadyTime at;
-    std::uint64_t order;
-    std::coroutine_handle<> handle;
-
-    bool operator<(const Due& other) const {
-      return at != other.at ? at > other.at : order > other.order;
-    }
-  };
-
-  struct Wait {
-    Simulation& simulation;
-    SteadyTime at;
-
-    bool await_ready() const { return false; }
-
-    void await_suspend(std::coroutine_handle<> handle) const {
-      simulation.due_.push({at, simulation.order_++, handle});
-    }
-
-    void await_resume() const {}
-  };
-
-  const SteadyTime begin_ = clock.Now();
-  std::priority_queue<Due> due_;
-  std::uint64_t order_ = 0;
-};
 
 class EmptyReply final : public llm::Reply {
  public:
@@ -117,8 +63,8 @@ struct Script {
 
 class ScriptedProvider final : public llm::Provider {
  public:
-  ScriptedProvider(Simulation& simulation, Script script)
-      : simulation_(simulation), script_(std::move(script)) {}
+  ScriptedProvider(testing::Simulation& simulation, Random& random, Script script)
+      : simulation_(simulation), random_(random), script_(std::move(script)) {}
 
   bool up() const { return !script_.up || script_.up(simulation_.elapsed()); }
 
@@ -153,7 +99,7 @@ class ScriptedProvider final : public llm::Provider {
           {"x-ratelimit-remaining-requests", std::to_string(script_.per_window - used_)},
           {"x-ratelimit-reset-requests", fmt::format("{}ms", reset.count())}};
     }
-    const double spread = 0.5 + simulation_.random.Uniform();
+    const double spread = 0.5 + random_.Uniform();
     const auto latency = std::chrono::duration_cast<milliseconds>(script_.latency * spread);
     co_await simulation_.Sleep(latency, *call.cancel);
     std::unique_ptr<llm::Reply> reply = std::make_unique<EmptyReply>();
@@ -176,7 +122,8 @@ class ScriptedProvider final : public llm::Provider {
     return used_;
   }
 
-  Simulation& simulation_;
+  testing::Simulation& simulation_;
+  Random& random_;
   const Script script_;
   mutable std::int64_t window_ = -1;
   mutable int used_ = 0;
@@ -221,7 +168,8 @@ class Incident {
 
  private:
   void Add(Script script, int tier, int position) {
-    providers_.push_back(std::make_unique<ScriptedProvider>(simulation_, std::move(script)));
+    providers_.push_back(
+        std::make_unique<ScriptedProvider>(simulation_, random_, std::move(script)));
     targets_.push_back(std::make_unique<dispatch::Target>());
     budgets_.push_back(std::make_unique<dispatch::RetryBudget>());
     candidates_.push_back({.provider = providers_.back().get(),
@@ -252,12 +200,7 @@ class Incident {
     const bool chain = std::any_of(providers_.begin(), providers_.end() - 1,
                                    [](const auto& provider) { return provider->healthy(); });
     const auto load = promotion_.Look(simulation_.clock.Now());
-    return chain || load.promoted + 1 <= Cap(load);
-  }
-
-  double Cap(const dispatch::Promotion::Load& load) const {
-    const auto& options = promotion_.options();
-    return std::max(options.share * load.own, static_cast<double>(options.always_per_minute));
+    return chain || load.promoted + 1 <= promotion_.Cap(load);
   }
 
   Task<void> Serve(bool low) {
@@ -271,7 +214,7 @@ class Incident {
     std::vector<dispatch::Trace> traces;
     dispatch::Options options{.deadline = begin + 30s};
     options.timer = &simulation_;
-    options.random = &simulation_.random;
+    options.random = &random_;
     const Result<dispatch::Begun> begun = co_await dispatch::Dispatch(
         request_, candidates, options, cancel_, simulation_.clock, traces);
     ++outcome_.requests;
@@ -283,7 +226,7 @@ class Incident {
       co_return;
     }
     const dispatch::Candidate& answering = candidates[static_cast<std::size_t>(begun->candidate)];
-    dispatch::Settle(answering, traces.back(), {}, simulation_.clock, &simulation_.random);
+    dispatch::Settle(answering, traces.back(), {}, simulation_.clock, &random_);
     outcome_.cost += answering.expected_cost;
     const SteadyTime now = simulation_.clock.Now();
     if (!low) promotion_.OnOwn(now);
@@ -301,7 +244,8 @@ class Incident {
       const auto load = promotion_.Look(now);
       // What was let in while the tier was busier stays in the window for a minute.
       if (simulation_.elapsed() > 2min)
-        outcome_.worst_promotion = std::max(outcome_.worst_promotion, load.promoted / Cap(load));
+        outcome_.worst_promotion =
+            std::max(outcome_.worst_promotion, load.promoted / promotion_.Cap(load));
       for (std::size_t i = 0; i < targets_.size(); ++i) {
         const auto state = targets_[i]->Look(now).state;
         if (state == states[i]) continue;
@@ -315,7 +259,8 @@ class Incident {
   }
 
   const std::chrono::seconds length_;
-  Simulation simulation_;
+  testing::Simulation simulation_;
+  Random random_{20'261'124};
   TaskGroup group_;
   CancelScope cancel_;
   llm::Request request_;

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "dispatch/race.h"
+
 namespace triage::dispatch {
 namespace {
 
@@ -28,19 +30,21 @@ std::size_t Draw(std::span<const Candidate> candidates, const std::vector<int>& 
 
 // Puts the one that shall be tried first in front.
 void Balance(std::span<const Candidate> candidates, std::vector<int>& group, Random* random,
-             SteadyTime now) {
+             SteadyTime now, AnswerKind kind) {
   if (group.size() < 2) return;
   const std::size_t one = Draw(candidates, group, random);
   const std::size_t other = Draw(candidates, group, random);
   const auto load = [&](std::size_t at) {
     const Candidate& candidate = candidates[static_cast<std::size_t>(group[at])];
-    return candidate.target == nullptr ? std::chrono::microseconds(0) : candidate.target->Load(now);
+    return candidate.target == nullptr ? std::chrono::microseconds(0)
+                                       : candidate.target->Load(now, kind);
   };
   std::swap(group.front(), group[load(other) < load(one) ? other : one]);
 }
 
 // Indexes in the order of trying.
-std::vector<int> Arrange(std::span<const Candidate> candidates, Random* random, SteadyTime now) {
+std::vector<int> Arrange(std::span<const Candidate> candidates, Random* random, SteadyTime now,
+                         AnswerKind kind) {
   std::vector<int> order;
   order.reserve(candidates.size());
   std::vector<int> group;
@@ -52,7 +56,7 @@ std::vector<int> Arrange(std::span<const Candidate> candidates, Random* random, 
     std::size_t end = i;
     do group.push_back(static_cast<int>(end++));
     while (end < candidates.size() && together(candidates[i], candidates[end]));
-    Balance(candidates, group, random, now);
+    Balance(candidates, group, random, now, kind);
     order.insert(order.end(), group.begin(), group.end());
     i = end;
   }
@@ -90,13 +94,15 @@ class Run {
         cancel_(cancel),
         clock_(clock),
         traces_(traces),
-        order_(Arrange(candidates, options.random, clock.Now())),
+        kind_(request.stream ? AnswerKind::kStream : AnswerKind::kWhole),
+        order_(Arrange(candidates, options.random, clock.Now(), kind_)),
         states_(candidates.size()) {}
 
   Task<Result<Begun>> Go() {
     for (int round = 0;; ++round) {
       tried_ = 0;
       refusals_.clear();
+      for (State& state : states_) state.raced = false;
       for (const int at : order_) {
         Result<Begun> begun = co_await TryCandidate(at, Asking::kUsual);
         if (begun || stop_) co_return begun;
@@ -121,6 +127,7 @@ class Run {
   struct State {
     bool tried = false;
     bool hopeless = false;  // what it said will not change by asking again
+    bool raced = false;     // it was another's rival in this round
   };
 
   struct Refused {
@@ -153,7 +160,7 @@ class Run {
   Task<Result<Begun>> TryCandidate(int at, Asking asking) {
     const Candidate& candidate = candidates_[At(at)];
     State& state = states_[At(at)];
-    if (state.hopeless) co_return NoAttempt();
+    if (state.hopeless || state.raced) co_return NoAttempt();
     while (true) {
       if (cancel_.cancelled()) {
         stop_ = true;
@@ -195,53 +202,179 @@ class Run {
 
   Task<Result<Begun>> Attempt(int at, Target::Ticket ticket) {
     const Candidate& candidate = candidates_[At(at)];
-    State& state = states_[At(at)];
-    const SteadyTime started = clock_.Now();
+    if (candidate.budget != nullptr) candidate.budget->OnRequest();
+    if (const auto late = LateAfter(candidate)) {
+      Result<Begun> begun = co_await AttemptHedged(at, ticket, *late);
+      co_return begun;
+    }
+    const std::size_t trace = Open(at, ticket);
+    const llm::Call call = MakeCall(candidate, ticket);
+    llm::CallTiming timing;
+    Result<std::unique_ptr<llm::Reply>> reply = co_await candidate.provider->Start(call, timing);
+    co_return Close(trace, std::move(reply), timing, clock_.Now());
+  }
+
+  llm::Call MakeCall(const Candidate& candidate, Target::Ticket ticket) const {
     llm::AttemptLimits limits = candidate.limits;
     if (options_.deadline != SteadyTime::max()) {
-      const auto left = std::chrono::duration_cast<milliseconds>(options_.deadline - started);
+      const auto left = std::chrono::duration_cast<milliseconds>(options_.deadline - clock_.Now());
       limits.total = limits.total.count() == 0 ? left : std::min(limits.total, left);
     }
-    const llm::Call call{.request = &request_,
-                         .model = candidate.provider_model,
-                         .limits = limits,
-                         .cancel = candidate.drains ? options_.drain_cancel : &cancel_,
-                         .credential = ticket.credential};
+    return {.request = &request_,
+            .model = candidate.provider_model,
+            .limits = limits,
+            .cancel = candidate.drains ? options_.drain_cancel : &cancel_,
+            .credential = ticket.credential};
+  }
+
+  // Opens the trace of an attempt; an index, because the vector may move.
+  std::size_t Open(int at, Target::Ticket ticket) {
+    ticket.kind = kind_;
+    State& state = states_[At(at)];
+    const SteadyTime now = clock_.Now();
     traces_.push_back({.candidate = at,
                        .retry = state.tried,
                        .error = {},
                        .timing = {},
-                       .started = started,
-                       .ended = started,
+                       .started = now,
+                       .ended = now,
                        .ticket = ticket});
-    // An index, not a reference: the vector belongs to the caller and may move.
-    const std::size_t trace = traces_.size() - 1;
     state.tried = true;
     ++tried_;
-    if (candidate.budget != nullptr) candidate.budget->OnRequest();
-    llm::CallTiming timing;
-    Result<std::unique_ptr<llm::Reply>> reply = co_await candidate.provider->Start(call, timing);
-    traces_[trace].timing = timing;
-    traces_[trace].ended = clock_.Now();
-    if (reply && candidate.target != nullptr) {
-      candidate.target->Began(traces_[trace].ticket, clock_.Now(),
-                              ReadRateLimits(timing.limits, clock_.WallNow()));
+    return traces_.size() - 1;
+  }
+
+  // Writes down what came of an attempt and tells its target.
+  Result<Begun> Close(std::size_t index, Result<std::unique_ptr<llm::Reply>> reply,
+                      const llm::CallTiming& timing, SteadyTime ended) {
+    Trace& trace = traces_[index];
+    const Candidate& candidate = candidates_[At(trace.candidate)];
+    trace.timing = timing;
+    trace.ended = ended;
+    if (reply) {
+      if (candidate.target != nullptr) {
+        candidate.target->Began(trace.ticket, clock_.Now(),
+                                ReadRateLimits(timing.limits, clock_.WallNow()));
+      }
+      return Begun{.reply = std::move(*reply),
+                   .candidate = trace.candidate,
+                   .trace = static_cast<int>(index)};
     }
-    if (reply) co_return Begun{.reply = std::move(*reply), .candidate = at};
     Error error = std::move(reply).error();
-    traces_[trace].error = error;
-    if (error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUpstream)
+    trace.error = error;
+    if (error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUpstream || trace.outrun)
       spent_ += candidate.expected_cost;  // it may have been at work
     if (candidate.target != nullptr) {
       const RateLimits told = ReadRateLimits(error.headers, clock_.WallNow());
-      candidate.target->Failed(ticket, clock_.Now(), error, told, Chance(options_.random));
+      candidate.target->Failed(trace.ticket, clock_.Now(), error, told, Chance(options_.random));
     }
+    if (trace.outrun) return error;
     if (!WorthFallingBack(error)) stop_ = true;
     if (error.code == ErrorCode::kUnsupported || error.code == ErrorCode::kTooLarge ||
         error.upstream_status == 404) {
-      state.hopeless = true;
+      states_[At(trace.candidate)].hopeless = true;
     }
-    co_return error;
+    return error;
+  }
+
+  // When an answer is late enough for a rival; nothing = it gets none.
+  std::optional<milliseconds> LateAfter(const Candidate& candidate) const {
+    if (!candidate.hedged || candidate.drains || candidate.target == nullptr ||
+        options_.hedges == nullptr || options_.timer == nullptr) {
+      return std::nullopt;
+    }
+    const auto usual = candidate.target->UsualFirstToken(kind_);
+    if (!usual) return std::nullopt;
+    return std::chrono::ceil<milliseconds>(*usual);
+  }
+
+  struct Rival {
+    int candidate = -1;
+    Target::Ticket ticket = {};
+  };
+
+  // The next model of the chain that is well, else the same one again.
+  std::optional<Rival> FindRival(int first) {
+    if (Exhausted()) return std::nullopt;
+    std::vector<int> order;
+    for (const int at : order_) {
+      const State& state = states_[At(at)];
+      if (!state.tried && !state.hopeless) order.push_back(at);
+    }
+    order.push_back(first);
+    const NanoDollars first_cost = candidates_[At(first)].expected_cost;
+    for (const int at : order) {
+      const Candidate& candidate = candidates_[At(at)];
+      if (candidate.promotion != nullptr || candidate.drains || candidate.target == nullptr)
+        continue;
+      if (options_.cost_cap && spent_ + first_cost + candidate.expected_cost > *options_.cost_cap) {
+        continue;
+      }
+      const Target::Answer answer =
+          candidate.target->Ask(clock_.Now(), options_.tokens, Chance(options_.random));
+      if (!answer.ticket) continue;
+      if (answer.ticket->permit == Breaker::Permit::kYes && options_.hedges->Take(clock_.Now())) {
+        return Rival{.candidate = at, .ticket = *answer.ticket};
+      }
+      candidate.target->Abandoned(*answer.ticket);
+      if (answer.ticket->permit == Breaker::Permit::kYes) return std::nullopt;  // no budget
+    }
+    return std::nullopt;
+  }
+
+  // Two attempts at most; the first that begins to answer is the answer.
+  Task<Result<Begun>> AttemptHedged(int at, Target::Ticket ticket, milliseconds late) {
+    constexpr std::chrono::minutes kLong{1};  // every call ends by its own limits
+    Race race(cancel_, *options_.timer, clock_);
+    const std::size_t first_trace = Open(at, ticket);
+    Runner& first =
+        race.Start(*candidates_[At(at)].provider, MakeCall(candidates_[At(at)], ticket));
+    co_await race.Wait(late);
+    std::optional<Rival> rival;
+    if (!first.result && !cancel_.cancelled()) rival = FindRival(at);
+    if (!rival) {
+      while (!first.result) {
+        co_await race.Wait(kLong);
+      }
+      co_return Close(first_trace, std::move(*first.result), first.timing, first.ended);
+    }
+    const Candidate& other = candidates_[At(rival->candidate)];
+    if (other.budget != nullptr) other.budget->OnRequest();
+    const std::size_t second_trace = Open(rival->candidate, rival->ticket);
+    traces_[second_trace].hedge = true;
+    states_[At(rival->candidate)].raced = true;
+    Runner& second = race.Start(*other.provider, MakeCall(other, rival->ticket));
+    const auto begun = [](const Runner& runner) { return runner.result && *runner.result; };
+    while (!begun(first) && !begun(second) && !(first.result && second.result)) {
+      co_await race.Wait(kLong);
+    }
+    const bool second_wins = !begun(first) && begun(second);
+    if (!begun(first) && !second_wins) {
+      const Result<Begun> failed =
+          Close(second_trace, std::move(*second.result), second.timing, second.ended);
+      Result<Begun> also = Close(first_trace, std::move(*first.result), first.timing, first.ended);
+      co_return also;
+    }
+    Runner& winner = second_wins ? second : first;
+    Runner& loser = second_wins ? first : second;
+    const std::size_t loser_trace = second_wins ? first_trace : second_trace;
+    co_await EndLoser(race, loser, loser_trace);
+    co_return Close(second_wins ? second_trace : first_trace, std::move(*winner.result),
+                    winner.timing, winner.ended);
+  }
+
+  Task<void> EndLoser(Race& race, Runner& loser, std::size_t trace) {
+    // One that has failed by itself has not been outrun.
+    const bool failed = loser.result && !*loser.result;
+    traces_[trace].outrun = !failed;
+    co_await race.Cancel(loser);
+    Result<std::unique_ptr<llm::Reply>> result =
+        Error{.code = ErrorCode::kCancelled, .message = "another attempt answered first"};
+    if (failed) result = std::move(*loser.result);
+    const bool stopped = stop_;
+    const Result<Begun> closed =
+        Close(trace, std::move(result), loser.timing, failed ? loser.ended : clock_.Now());
+    stop_ = stopped;  // what the loser said has no say in what the winner answers
   }
 
   // Whether another round makes sense; waits until it may start. Error when the client has gone
@@ -254,23 +387,27 @@ class Run {
       // Who asks for more patience than that is left to the client, who is told.
       if (*wait > options_.retry.pacing || !TakeBudget()) wait.reset();
     }
-    if (!wait) wait = UntilLimitEnds();
+    Target* limited = nullptr;
+    if (!wait) wait = UntilLimitEnds(limited);
     if (!wait || *wait > options_.retry.pacing) co_return false;
     if (clock_.Now() + *wait >= options_.deadline) co_return false;
+    if (limited != nullptr) limited->WaitsForLimit();
     co_await options_.timer->Sleep(*wait, cancel_);
     if (cancel_.cancelled())
       co_return Error{.code = ErrorCode::kCancelled, .message = "the client has gone"};
     co_return true;
   }
 
-  std::optional<milliseconds> UntilLimitEnds() const {
-    std::optional<SteadyTime> soonest;
+  std::optional<milliseconds> UntilLimitEnds(Target*& limited) const {
+    const Refused* soonest = nullptr;
     for (const Refused& refused : refusals_) {
       if (refused.refusal != Target::Refusal::kLimited) continue;
-      if (!soonest || refused.retry_at < *soonest) soonest = refused.retry_at;
+      if (soonest == nullptr || refused.retry_at < soonest->retry_at) soonest = &refused;
     }
-    if (!soonest) return std::nullopt;
-    return std::max(std::chrono::ceil<milliseconds>(*soonest - clock_.Now()), milliseconds(1));
+    if (soonest == nullptr) return std::nullopt;
+    limited = candidates_[At(soonest->candidate)].target;
+    return std::max(std::chrono::ceil<milliseconds>(soonest->retry_at - clock_.Now()),
+                    milliseconds(1));
   }
 
   bool TakeBudget() const {
@@ -370,6 +507,7 @@ class Run {
   CancelScope& cancel_;
   const Clock& clock_;
   std::vector<Trace>& traces_;
+  const AnswerKind kind_;
   const std::vector<int> order_;
   std::vector<State> states_;                // by candidate
   std::vector<Refused> refusals_;            // of the round
@@ -410,6 +548,7 @@ Task<Result<Begun>> Dispatch(const llm::Request& request, std::span<const Candid
     co_return Error{.code = ErrorCode::kUnavailable,
                     .message = "no model is configured for this request"};
   }
+  if (options.hedges != nullptr) options.hedges->OnRequest();
   Run run(request, candidates, options, cancel, clock, traces);
   Result<Begun> begun = co_await run.Go();
   co_return begun;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -74,7 +75,6 @@ class SimulatedTimer final : public Timer {
 
   std::vector<std::chrono::milliseconds> slept;
   std::function<void()> on_sleep;  ///< what happens meanwhile
-  std::optional<Target::Ticket> busy;
 
  private:
   testing::FakeClock& clock_;
@@ -178,6 +178,31 @@ TEST_F(ResilienceTest, TriesAnotherCredentialAfterARefusal) {
   EXPECT_TRUE(timer_.slept.empty());
 }
 
+TEST_F(ResilienceTest, KeepsACredentialThatMetAServersErrorAndTriesAnotherModelInstead) {
+  Upstream flaky({Failure(ErrorCode::kUpstream, 500)});
+  Upstream well;
+  Target target(2);
+  const std::vector<Candidate> chain = {{.provider = &flaky, .name = "a", .target = &target},
+                                        {.provider = &well, .name = "b"}};
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Try(chain));
+  EXPECT_EQ(flaky.credentials, (std::vector<std::size_t>{0, 1, 0}));
+  EXPECT_EQ(well.credentials.size(), 1U);
+  EXPECT_EQ(target.Look(clock_.Now()).retired, 0U);
+}
+
+TEST_F(ResilienceTest, LeavesARefusedCredentialAloneForFiveMinutes) {
+  Upstream upstream({Failure(ErrorCode::kUpstream, 403)});
+  Target target(2);
+  const std::vector<Candidate> chain = {{.provider = &upstream, .name = "a", .target = &target}};
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(Try(chain));
+  EXPECT_EQ(upstream.credentials, (std::vector<std::size_t>{0, 1, 1, 1, 1}));
+  clock_.Advance(5min);
+  upstream.credentials.clear();
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(Try(chain));
+  std::ranges::sort(upstream.credentials);
+  EXPECT_EQ(upstream.credentials, (std::vector<std::size_t>{0, 1}));
+}
+
 TEST_F(ResilienceTest, FallsBackWhenAllCredentialsAreLimitedAndSaysWhenAllModelsAre) {
   Target first;
   Target second;
@@ -255,9 +280,9 @@ TEST_F(ResilienceTest, RefusesAtOnceWhenTheProbeItWaitsForFails) {
   Open(target);
   const Target::Answer probe = target.AskLast(clock_.Now(), 0);
   timer_.on_sleep = [&] {
-    if (timer_.slept.size() == 3)
-      target.Failed(*probe.ticket, clock_.Now(), Failure(ErrorCode::kTimeout), {}, 0.5);
-    if (timer_.slept.size() == 3) timer_.busy = target.AskLast(clock_.Now(), 0).ticket;
+    if (timer_.slept.size() != 3) return;
+    target.Failed(*probe.ticket, clock_.Now(), Failure(ErrorCode::kTimeout), {}, 0.5);
+    EXPECT_TRUE(target.AskLast(clock_.Now(), 0).ticket);  // somebody else's
   };
   ASSERT_FALSE(Try({{.provider = &upstream, .name = "a", .target = &target}}));
   EXPECT_EQ(timer_.slept.size(), 3U);
@@ -348,6 +373,7 @@ TEST_F(ResilienceTest, KeepsTheCostOfAllAttemptsUnderTheCap) {
 TEST_F(ResilienceTest, SharesTheLoadOfAPositionByWeightAndLoad) {
   Random random(7);
   options_.random = &random;
+  request_.stream = true;
   Target fast;
   Target slow;
   Upstream one;

@@ -1,6 +1,7 @@
 #include "dispatch/target.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace triage::dispatch {
 namespace {
@@ -53,10 +54,27 @@ std::string_view Name(Target::Refusal refusal) {
   return "none";
 }
 
-Target::Target(std::size_t credentials, BreakerOptions options)
+Target::Target(std::size_t credentials, BreakerOptions options, Watch watch)
     : options_(options),
+      watch_(std::move(watch)),
       credentials_(std::max<std::size_t>(credentials, 1),
                    Credential{.breaker = Breaker(options), .limiter = {}}) {}
+
+void Target::Notice(std::size_t index, SteadyTime now) {
+  Credential& credential = credentials_[index];
+  const Breaker::State state = credential.breaker.state(now);
+  if (state == credential.seen) return;
+  const Transition transition{
+      .credential = index,
+      .from = credential.seen,
+      .to = state,
+      .open_for = state == Breaker::State::kOpen
+                      ? std::chrono::ceil<milliseconds>(credential.breaker.open_until() - now)
+                      : milliseconds(0)};
+  credential.seen = state;
+  ++counts_.transitions[static_cast<std::size_t>(state)];
+  if (watch_) watch_(transition);
+}
 
 Target::Answer Target::Consider(Credential& credential, SteadyTime now, std::int64_t tokens,
                                 double chance) {
@@ -82,6 +100,7 @@ Target::Answer Target::Ask(SteadyTime now, std::int64_t tokens, double chance) {
   for (std::size_t i = 0; i < credentials_.size(); ++i) {
     const std::size_t index = (turn_ + i) % credentials_.size();
     Answer answer = Consider(credentials_[index], now, tokens, chance);
+    Notice(index, now);
     if (answer.ticket) {
       answer.ticket->credential = index;
       turn_ = index + 1;
@@ -90,6 +109,7 @@ Target::Answer Target::Ask(SteadyTime now, std::int64_t tokens, double chance) {
     }
     if (best.refusal == Refusal::kNone || answer.retry_at < best.retry_at) best = answer;
   }
+  if (best.refusal == Refusal::kLimited) ++counts_.limited;
   return best;
 }
 
@@ -111,7 +131,9 @@ Target::Answer Target::AskLast(SteadyTime now, std::int64_t tokens) {
     best.retry_at = at;
   }
   if (least_bad == nullptr) return best;
+  const auto index = static_cast<std::size_t>(least_bad - credentials_.data());
   const Breaker::Permit permit = least_bad->breaker.AskLast(now);
+  Notice(index, now);
   if (permit == Breaker::Permit::kNo) {
     return {.ticket = {},
             .refusal = Refusal::kProbing,
@@ -120,8 +142,8 @@ Target::Answer Target::AskLast(SteadyTime now, std::int64_t tokens) {
   }
   least_bad->limiter.Started(now, tokens);
   ++in_flight_;
-  return {.ticket = Ticket{.permit = permit,
-                           .credential = static_cast<std::size_t>(least_bad - &credentials_[0])}};
+  ++counts_.last_resorts;
+  return {.ticket = Ticket{.permit = permit, .credential = index}};
 }
 
 bool Target::MayPass(SteadyTime now) const {
@@ -138,6 +160,7 @@ void Target::Began(Ticket& ticket, SteadyTime now, const RateLimits& limits) {
   credential.limiter.Accepted();
   credential.limiter.Learned(now, limits);
   credential.breaker.Began(ticket.permit, now);
+  Notice(ticket.credential, now);
 }
 
 void Target::Succeeded(const Ticket& ticket, SteadyTime now, microseconds first_token,
@@ -145,11 +168,13 @@ void Target::Succeeded(const Ticket& ticket, SteadyTime now, microseconds first_
   const std::lock_guard lock(mutex_);
   Credential& credential = credentials_[ticket.credential];
   --in_flight_;
-  const auto usual = latency_.Usual(0.95);
+  Latency& latency = latency_[static_cast<std::size_t>(ticket.kind)];
+  const auto usual = latency.Usual(0.95);
   const bool slow = usual && first_token > kSlowLeast && first_token > *usual * kSlowFactor;
-  latency_.Add(now, first_token);
+  latency.Add(now, first_token);
   credential.limiter.Accepted();
   credential.breaker.Succeeded(ticket.permit, now, slow, chance);
+  Notice(ticket.credential, now);
 }
 
 void Target::Failed(const Ticket& ticket, SteadyTime now, const Error& error,
@@ -177,6 +202,7 @@ void Target::Failed(const Ticket& ticket, SteadyTime now, const Error& error,
       credential.breaker.Failed(ticket.permit, now, error.retry_after, chance);
       break;
   }
+  Notice(ticket.credential, now);
 }
 
 void Target::Abandoned(const Ticket& ticket) {
@@ -185,16 +211,17 @@ void Target::Abandoned(const Ticket& ticket) {
   credentials_[ticket.credential].breaker.Abandoned(ticket.permit);
 }
 
-microseconds Target::Load(SteadyTime now) const {
+microseconds Target::Load(SteadyTime now, AnswerKind kind) const {
   const std::lock_guard lock(mutex_);
   // A model of which nothing is known is worth trying, but not with everything at once.
   constexpr microseconds kUnknown{1'000};
-  return std::max(latency_.Expected(now), kUnknown) * (in_flight_ + 1);
+  return std::max(latency_[static_cast<std::size_t>(kind)].Expected(now), kUnknown) *
+         (in_flight_ + 1);
 }
 
-std::optional<microseconds> Target::UsualFirstToken() const {
+std::optional<microseconds> Target::UsualFirstToken(AnswerKind kind) const {
   const std::lock_guard lock(mutex_);
-  return latency_.Usual(0.95);
+  return latency_[static_cast<std::size_t>(kind)].Usual(0.95);
 }
 
 Target::View Target::Look(SteadyTime now) const {
@@ -211,6 +238,21 @@ Target::View Target::Look(SteadyTime now) const {
     first = false;
   }
   return view;
+}
+
+void Target::WaitsForLimit() {
+  const std::lock_guard lock(mutex_);
+  ++counts_.limit_waits;
+}
+
+Breaker::State Target::StateOf(std::size_t credential, SteadyTime now) const {
+  const std::lock_guard lock(mutex_);
+  return credentials_[credential].breaker.state(now);
+}
+
+Target::Counts Target::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
 }
 
 }  // namespace triage::dispatch

@@ -1,5 +1,8 @@
 #include "dispatch/target.h"
 
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace triage::dispatch {
@@ -129,6 +132,31 @@ TEST_F(TargetTest, LearnsLimitsAndEndsAProbeWhenAnAnswerBegins) {
   EXPECT_EQ(target.Look(now_).state, Breaker::State::kRamping);
   EXPECT_EQ(target.Ask(now_, 0, 0).refusal, Target::Refusal::kLimited);
   EXPECT_TRUE(target.Ask(now_ + 20s, 0, 0).ticket);
+}
+
+TEST_F(TargetTest, TellsEachTransitionOnceAndCountsIt) {
+  std::vector<std::string> told;
+  Target target(1, {}, [&told](const Target::Transition& transition) {
+    told.push_back(std::string(Name(transition.from)) + " " + std::string(Name(transition.to)));
+  });
+  for (int i = 0; i < 3; ++i) Fail(target, Failure(ErrorCode::kUpstream, 503));
+  now_ += 15s;
+  for (int i = 0; i < 2; ++i) Succeed(target);
+  now_ += 30s;
+  Succeed(target);
+  EXPECT_EQ(told, (std::vector<std::string>{"closed open", "open half_open", "half_open ramping",
+                                            "ramping closed"}));
+  EXPECT_EQ(target.counts().transitions, (std::array<std::int64_t, 4>{1, 1, 1, 1}));
+}
+
+TEST_F(TargetTest, CountsWhatWasPassedOverForALimitAndLastResorts) {
+  Target target;
+  Fail(target, Failure(ErrorCode::kRateLimited, 429, 5s));
+  EXPECT_FALSE(target.Ask(now_, 0, 0.5).ticket);
+  EXPECT_EQ(target.counts().limited, 1);
+  now_ += 5s;
+  target.Abandoned(*target.AskLast(now_, 0).ticket);
+  EXPECT_EQ(target.counts().last_resorts, 1);
 }
 
 TEST_F(TargetTest, KeepsCountOfWhatIsUnderWay) {
