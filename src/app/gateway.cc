@@ -102,7 +102,7 @@ class Gateway::State final : public api::Operations {
   BoundedQueue<std::function<void()>> control_queue_;
   observe::Registry registry_;
   observe::GatewayMetrics metrics_;
-  Resilience resilience_;  // control thread only, after Start
+  Resilience resilience_{&registry_};  // control thread only, after Start
   std::unique_ptr<ledger::Store> store_;
   std::unique_ptr<ledger::Writer> writer_;
   std::unique_ptr<jobs::StoreThread> responses_;

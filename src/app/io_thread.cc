@@ -80,9 +80,9 @@ void IoThread::Take(std::shared_ptr<const pipeline::Snapshot> snapshot, Signers 
 }
 
 void IoThread::Drain() {
+  // Whoever asks the admin listener meanwhile is told that it drains.
   loop_.Post([this] {
     if (http_) http_->Drain();
-    if (admin_) admin_->Drain();
   });
 }
 
