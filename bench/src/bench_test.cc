@@ -18,6 +18,7 @@ TEST(Stats, PercentilesOfOneToAThousandAreTheirRanks) {
   const Summary summary = Summarize(OneTo(1000));
   EXPECT_EQ(summary.p50, 500U);
   EXPECT_EQ(summary.p90, 900U);
+  EXPECT_EQ(summary.p95, 950U);
   EXPECT_EQ(summary.p99, 990U);
   EXPECT_EQ(summary.max, 1000U);
   EXPECT_DOUBLE_EQ(summary.mean, 500.5);
@@ -42,8 +43,9 @@ TEST(Stats, AnEmptySampleIsAllZero) {
 }
 
 TEST(Stats, SummaryJsonShowsMicroseconds) {
-  EXPECT_EQ(SummaryJson(Summarize({1500, 2500})),
-            R"({"count":2,"p50_us":1.5,"p90_us":2.5,"p99_us":2.5,"max_us":2.5,"mean_us":2.0})");
+  EXPECT_EQ(
+      SummaryJson(Summarize({1500, 2500})),
+      R"({"count":2,"p50_us":1.5,"p90_us":2.5,"p95_us":2.5,"p99_us":2.5,"max_us":2.5,"mean_us":2.0})");
 }
 
 TEST(Stats, DueTimesDoNotDrift) {

@@ -12,6 +12,7 @@ struct Summary {
   std::size_t count = 0;
   std::uint64_t p50 = 0;
   std::uint64_t p90 = 0;
+  std::uint64_t p95 = 0;
   std::uint64_t p99 = 0;
   std::uint64_t max = 0;
   double mean = 0;

@@ -14,6 +14,7 @@ void AddInit(CLI::App& app, int& exit_code);
 void AddExplain(CLI::App& app, int& exit_code);
 void AddTrain(CLI::App& app, int& exit_code);
 void AddEval(CLI::App& app, int& exit_code);
+void AddReplay(CLI::App& app, int& exit_code);
 void AddReport(CLI::App& app, int& exit_code);
 void AddSimulate(CLI::App& app, int& exit_code);
 

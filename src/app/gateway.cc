@@ -105,7 +105,7 @@ class Gateway::State final : public api::Operations {
   observe::GatewayMetrics metrics_;
   admit::Metrics admission_;
   admit::ClientSlots clients_;
-  Resilience resilience_;  // control thread only, after Start
+  Resilience resilience_{&registry_};  // control thread only, after Start
   std::unique_ptr<ledger::Store> store_;
   std::unique_ptr<ledger::Writer> writer_;
   std::unique_ptr<jobs::StoreThread> responses_;

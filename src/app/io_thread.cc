@@ -96,6 +96,7 @@ void IoThread::Take(std::shared_ptr<const pipeline::Snapshot> snapshot, Signers 
 }
 
 void IoThread::Drain() {
+  // Whoever asks the admin listener meanwhile is told that it drains.
   loop_.Post([this] {
     if (http_) http_->Drain();
   });

@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   triage::app::AddExplain(app, exit_code);
   triage::app::AddTrain(app, exit_code);
   triage::app::AddEval(app, exit_code);
+  triage::app::AddReplay(app, exit_code);
   triage::app::AddReport(app, exit_code);
   triage::app::AddSimulate(app, exit_code);
   CLI11_PARSE(app, argc, argv);

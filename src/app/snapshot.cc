@@ -44,6 +44,7 @@ prices::ModelPrices ToPrices(const config::Prices& from) {
 llm::AttemptLimits ToLimits(const config::Timeouts& from) {
   return {.connect = from.connect,
           .first_byte = from.first_byte,
+          .first_token = from.first_token,
           .between_bytes = from.between_bytes,
           .total = from.total};
 }
@@ -217,8 +218,7 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
     view.limits = ToLimits(provider.timeouts);
     if (provider.on_disconnect == llm::OnDisconnect::kDrain) view.drain = provider.drain_limit;
     if (resilience != nullptr) {
-      view.target = resilience->TargetOf(model.provider, model.model,
-                                         std::max<std::size_t>(provider.api_keys.size(), 1),
+      view.target = resilience->TargetOf(model, std::max<std::size_t>(provider.api_keys.size(), 1),
                                          ToOptions(config->resilience.breaker));
       view.budget = resilience->BudgetOf(model.provider);
       view.window = resilience->WindowOf(model.provider, model.model);
@@ -248,9 +248,19 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
       view.cost[static_cast<std::size_t>(index)] = &view.metrics->AddCost(member);
     }
     if (made->router != nullptr) view.router_head = RouterHead(*made->router, *config, i);
+    if (resilience != nullptr) {
+      std::vector<std::shared_ptr<dispatch::Target>> targets;
+      for (const int index : option.chain)
+        targets.push_back(made->models[static_cast<std::size_t>(index)].target);
+      resilience->WatchTier(tier.name, std::move(targets));
+    }
+    const std::vector<std::string>& hedged = config->resilience.hedge.tiers;
+    view.hedged = std::find(hedged.begin(), hedged.end(), tier.name) != hedged.end();
     made->options.tiers.push_back(std::move(option));
     made->tiers.push_back(std::move(view));
   }
+  if (resilience != nullptr && !config->resilience.hedge.tiers.empty())
+    made->hedges = resilience->HedgesOf(config->resilience.hedge.share);
   for (const auto& [name, providers] : config->sensitivity) {
     made->options.sensitivity.push_back({.name = name, .providers = providers});
   }

@@ -45,6 +45,13 @@ void BuildResilience(BuildContext& context);
 void BuildPolicies(BuildContext& context);
 void BuildWorkloads(BuildContext& context);
 
+/// The words of `wanted` for what `has` lacks; a JSON schema can do what plain JSON mode can.
+std::vector<std::string> Lacking(const Capabilities& has, const std::vector<std::string>& wanted);
+
+/// Whether the provider's own public address is called without the key that it asks for. An
+/// endpoint of one's own may need none.
+bool IsKeyless(const BuildContext& context, const Provider& provider);
+
 std::vector<std::string> ProviderNames(const Config& config);
 std::vector<std::string> ModelNames(const Config& config);
 std::vector<std::string> TierNames(const Config& config);

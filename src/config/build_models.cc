@@ -61,6 +61,17 @@ void LimitToProvider(const BuildContext& context, const Section& section, const 
                      Model& model) {
   const Provider* provider = context.config.FindProvider(model.provider);
   if (provider == nullptr) return;
+  // Without it, it would be taken for a model that answers.
+  if (model.capabilities.embeddings && provider->cannot.embeddings) {
+    const Node* named = section.Get("model");
+    const Node* given = section.Get("capabilities");
+    context.problems.Error(
+        (given != nullptr ? given : named)->at, path,
+        fmt::format("it makes embeddings, which provider '{}' cannot: no request "
+                    "can reach it",
+                    provider->name),
+        "another provider");
+  }
   for (const Word& word : kWords) {
     if (provider->cannot.*word.capability) model.capabilities.*word.capability = false;
   }
@@ -140,6 +151,17 @@ void BuildModels(BuildContext& context) {
     }
     context.config.models.push_back(std::move(model));
   }
+}
+
+std::vector<std::string> Lacking(const Capabilities& has, const std::vector<std::string>& wanted) {
+  std::vector<std::string> lacking;
+  for (const std::string& name : wanted) {
+    const auto word = std::ranges::find(kWords, name, &Word::name);
+    if (word == kWords.end() || has.*word->capability) continue;
+    if (word->capability == &Capabilities::json && has.json_schema) continue;
+    lacking.push_back(name);
+  }
+  return lacking;
 }
 
 }  // namespace triage::config

@@ -288,15 +288,7 @@ class ProviderBuilder {
       case Auth::Kind::kHeader:
         if (auth.header.empty()) Missing("auth.header", "the name of a header such as x-api-key");
         [[fallthrough]];
-      case Auth::Kind::kBearer:
-        // An endpoint of one's own may need no key; the kind's own public one does.
-        if (provider_.api_keys.empty() && own_.Get("base_url") == nullptr &&
-            provider_.base_url.starts_with("https://") && entry_.value.Find("api_key") == nullptr &&
-            entry_.value.Find("api_keys") == nullptr) {
-          context_.problems.Warning(
-              entry_.at, path_, "it has no api_key: its calls will be refused", "api_key: ${NAME}");
-        }
-        break;
+      case Auth::Kind::kBearer: break;
       case Auth::Kind::kAwsSigV4:
         if (auth.access_key_id.empty()) Missing("auth.access_key_id", "text such as ${NAME}");
         if (auth.secret_access_key.empty()) {
@@ -356,6 +348,7 @@ class ProviderBuilder {
     if (provider_.accept_encoding.empty()) provider_.accept_encoding = "identity";
     provider_.timeouts = {.connect = timeouts.Duration("connect"),
                           .first_byte = timeouts.Duration("first_byte"),
+                          .first_token = timeouts.Duration("first_token"),
                           .between_bytes = timeouts.Duration("between_bytes"),
                           .total = timeouts.Duration("total")};
     provider_.max_idle_connections =
@@ -395,6 +388,24 @@ void BuildProviders(BuildContext& context) {
   for (const Node::Entry& entry : providers->entries) {
     context.config.providers.push_back(ProviderBuilder(context, entry).Build());
   }
+}
+
+bool IsKeyless(const BuildContext& context, const Provider& provider) {
+  const Auth::Kind kind = provider.auth.kind;
+  if ((kind != Auth::Kind::kBearer && kind != Auth::Kind::kHeader) || !provider.api_keys.empty() ||
+      !provider.base_url.starts_with("https://")) {
+    return false;
+  }
+  if (std::ranges::any_of(provider.headers, [](const ExtraHeader& header) {
+        return IsCredentialHeader(header.name);
+      })) {
+    return false;
+  }
+  const Node* providers = Section(&context.root).Get("providers");
+  const Node* own = providers == nullptr ? nullptr : providers->Find(provider.name);
+  // A key that was given and is wrong has been reported.
+  return own != nullptr && Section(own).Get("base_url") == nullptr &&
+         own->Find("api_key") == nullptr && own->Find("api_keys") == nullptr;
 }
 
 }  // namespace triage::config

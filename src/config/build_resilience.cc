@@ -38,6 +38,12 @@ void BuildResilience(BuildContext& context) {
     if (const auto price = ParsePrice(*text))
       resilience.promotion.most_per_hour = NanoDollars(price->nano_dollars);
   }
+  const DefaultedSection hedge = section.Child("hedge");
+  resilience.hedge.share = hedge.Number("share");
+  for (const Node* tier : Scalars(hedge.section().Get("tiers"))) {
+    if (context.CheckReference(*tier, "resilience.hedge.tiers", "tier", TierNames(context.config)))
+      resilience.hedge.tiers.push_back(tier->text);
+  }
   if (const auto text = section.section().Text("min_throughput"))
     resilience.min_throughput = ParseSize(*text).value_or(0);
   resilience.min_throughput_over = section.Duration("min_throughput_over");

@@ -42,10 +42,11 @@ void ReadTierNames(BuildContext& context, const Node& tiers) {
 // Reads one chain into its tier.
 class ChainReader {
  public:
-  ChainReader(BuildContext& context, const Node& chain, std::size_t index)
+  ChainReader(BuildContext& context, const Node& tier, const Node& chain, std::size_t index)
       : context_(context),
         chain_(chain),
         tier_(context.config.tiers[index]),
+        required_(Section(&tier).Texts("requires")),
         path_(fmt::format("tiers[{}].chain", index)) {}
 
   /// Gives the continuation when the chain has one.
@@ -141,6 +142,7 @@ class ChainReader {
       return false;
     }
     WarnOfWeakFallback(member, path, *model);
+    CheckRoutable(member, path, *model);
     tier_.chain.push_back(model->name);
     tier_.places.push_back({.position = position_, .weight = weight});
     return true;
@@ -166,9 +168,27 @@ class ChainReader {
                     Join(lacks), first.name));
   }
 
+  // A member that no request will ever be answered by only looks like a fallback.
+  void CheckRoutable(const Node& member, const std::string& path, const Model& model) const {
+    const Provider* provider = context_.config.FindProvider(model.provider);
+    if (provider != nullptr && IsKeyless(context_, *provider)) {
+      context_.problems.Error(member.at, path,
+                              fmt::format("provider '{}' has no api_key: '{}' will never answer",
+                                          provider->name, model.name),
+                              fmt::format("api_key: ${{NAME}} at providers.{}", provider->name));
+    }
+    const std::vector<std::string> lacks = Lacking(model.capabilities, required_);
+    if (!lacks.empty()) {
+      context_.problems.Error(
+          member.at, path,
+          fmt::format("it lacks {}, which this tier requires of its models", Join(lacks)));
+    }
+  }
+
   BuildContext& context_;
   const Node& chain_;
   Tier& tier_;
+  const std::vector<std::string> required_;
   const std::string path_;
   int position_ = 0;
   Continuation continuation_;
@@ -228,6 +248,23 @@ void WarnOfUnusedModels(const BuildContext& context) {
   }
 }
 
+// Of those in a chain that is an error.
+void WarnOfKeylessProviders(const BuildContext& context) {
+  const Config& config = context.config;
+  for (const Provider& provider : config.providers) {
+    const bool used = std::ranges::any_of(config.tiers, [&](const Tier& tier) {
+      return std::ranges::any_of(tier.chain, [&](const std::string& name) {
+        return config.FindModel(name)->provider == provider.name;
+      });
+    });
+    if (used || !IsKeyless(context, provider)) continue;
+    const Node* providers = Section(&context.root).Get("providers");
+    const auto entry = std::ranges::find(providers->entries, provider.name, &Node::Entry::key);
+    context.problems.Warning(entry->at, "providers." + provider.name,
+                             "it has no api_key: its calls will be refused", "api_key: ${NAME}");
+  }
+}
+
 void BuildBaseline(BuildContext& context) {
   Config& config = context.config;
   if (const Node* baseline = Section(&context.root).Get("baseline")) {
@@ -257,11 +294,12 @@ void BuildTiers(BuildContext& context) {
   std::vector<Continuation> next(tiers->items.size());
   for (std::size_t i = 0; i < tiers->items.size(); ++i) {
     const Node* chain = Section(&tiers->items[i]).Get("chain");
-    if (chain != nullptr) next[i] = ChainReader(context, *chain, i).Read();
+    if (chain != nullptr) next[i] = ChainReader(context, tiers->items[i], *chain, i).Read();
   }
   if (!ReportCycles(context, next)) AppendContinuations(context.config, next);
   // A misspelt member must not be reported a second time at the model that it meant.
   if (!context.problems.has_errors()) WarnOfUnusedModels(context);
+  WarnOfKeylessProviders(context);
   BuildBaseline(context);
 }
 

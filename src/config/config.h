@@ -57,6 +57,7 @@ struct Limits {
 struct Timeouts {
   milliseconds connect{0};
   milliseconds first_byte{0};
+  milliseconds first_token{0};
   milliseconds between_bytes{0};
   milliseconds total{0};
 };
@@ -218,8 +219,14 @@ struct Resilience {
     NanoDollars most_per_hour;  ///< zero = not bounded
   };
 
+  struct Hedge {
+    std::vector<std::string> tiers;  ///< where; empty = nowhere
+    double share = 0;                ///< of the exchanges, at most
+  };
+
   Breaker breaker;
   Retries retries;
+  Hedge hedge;
   Promotion promotion;
   std::int64_t min_throughput = 0;  ///< bytes per second; zero = not watched
   milliseconds min_throughput_over{0};

@@ -352,5 +352,46 @@ TEST(Load, TheSummaryShowsTiersAndPricesButNoSecret) {
   EXPECT_EQ(summary.find("sk-secret"), std::string::npos);
 }
 
+TEST(Load, AChainMemberThatNoRequestCanReachIsAnError) {
+  const std::string keyless = AllProblems(
+      ParseText("providers: {groq: {}, together: {}}\n"
+                "models: {m: {provider: groq, model: x, prices: {input: 1, output: 1}}}\n"
+                "tiers: [{name: only, chain: m}]\n"));
+  EXPECT_EQ(
+      keyless,
+      "t.yaml:1:23: warning: providers.together: it has no api_key: its calls will be refused "
+      "(expected api_key: ${NAME})\n"
+      "t.yaml:3:29: error: tiers[0].chain: provider 'groq' has no api_key: 'm' will never "
+      "answer (expected api_key: ${NAME} at providers.groq)\n");
+  const std::string cannot = AllProblems(ParseText(
+      "providers: {a: {type: anthropic, api_key: ${KEY}}}\n"
+      "models: {m: {provider: a, model: x, capabilities: [embeddings], prices: {input: 1, output: "
+      "1}}}\n"
+      "tiers: [{name: only, chain: m}]\n"));
+  EXPECT_NE(cannot.find("error: models.m: it makes embeddings, which provider 'a' cannot"),
+            std::string::npos)
+      << cannot;
+}
+
+TEST(Load, EveryModelOfAChainMustBeAbleToDoWhatItsTierRequires) {
+  const auto problems = [](std::string_view requires_) {
+    return AllProblems(ParseText(
+        "providers: {p: {base_url: 'http://127.0.0.1:1'}}\n"
+        "models:\n"
+        "  a: {provider: p, model: a, capabilities: [tools, json_schema], prices: {input: 1, "
+        "output: 1}}\n"
+        "  b: {provider: p, model: b, capabilities: [tools], prices: {input: 1, output: 1}}\n"
+        "tiers: [{name: only, chain: [a, b], requires: " +
+        std::string(requires_) + "}]\n"));
+  };
+  EXPECT_EQ(problems("[tools]").find("error"), std::string::npos) << problems("[tools]");
+  EXPECT_NE(
+      problems("[tools, json]")
+          .find("t.yaml:5:33: error: tiers[0].chain[1]: it lacks json, which this tier requires"),
+      std::string::npos)
+      << problems("[tools, json]");
+  EXPECT_NE(problems("flying").find("error: tiers[0].requires"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace triage::config

@@ -62,10 +62,10 @@ struct Key {
   std::string_view about = {};     ///< one sentence for the reference
 };
 
-/// Keys of triage.yaml (those of `admission` among them), of the catalogues of models and of
-/// providers, and of the presets.
+/// Keys of triage.yaml, of the catalogues of models and of providers, and of the presets.
 std::span<const Key> ConfigSchema();
-std::span<const Key> AdmissionSchema();
+/// Those of ConfigSchema that say how load and failures are borne: admission and resilience.
+std::span<const Key> LoadSchema();
 std::span<const Key> CatalogueSchema();
 std::span<const Key> ProviderCatalogueSchema();
 std::span<const Key> PresetSchema();

@@ -68,11 +68,27 @@ Breaker::Permit Breaker::Ask(SteadyTime now, double chance) {
   return Permit::kNo;
 }
 
+Breaker::Permit Breaker::AskLast(SteadyTime now) {
+  const State at = state(now);
+  if (at == State::kClosed || at == State::kRamping) return Ask(now, 0);
+  if (!probing_) {
+    if (at == State::kHalfOpen && state_ == State::kOpen) StartHalfOpen();
+    probing_ = true;
+    return Permit::kProbe;
+  }
+  return state_ == State::kHalfOpen && probes_ok_ > 0 ? Permit::kYes : Permit::kNo;
+}
+
+void Breaker::Began(Permit& permit, SteadyTime now) {
+  if (permit != Permit::kProbe) return;
+  permit = Permit::kYes;
+  OnProbe(now, true, 0);
+}
+
 void Breaker::StartHalfOpen() {
   state_ = State::kHalfOpen;
   probes_left_ = options_.probes;
   probes_ok_ = 0;
-  probing_ = false;
 }
 
 void Breaker::Succeeded(Permit permit, SteadyTime now, bool slow, double chance) {
@@ -116,8 +132,9 @@ void Breaker::Abandoned(Permit permit) {
 }
 
 void Breaker::OnProbe(SteadyTime now, bool succeeded, double chance) {
-  if (state_ != State::kHalfOpen) return;
   probing_ = false;
+  if (state_ == State::kOpen && succeeded) StartHalfOpen();  // before its time, for a last resort
+  if (state_ != State::kHalfOpen) return;
   --probes_left_;
   if (succeeded) ++probes_ok_;
   if (probes_ok_ >= options_.probes_needed) {

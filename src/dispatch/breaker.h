@@ -43,6 +43,14 @@ class Breaker {
   /// `chance` is uniform in [0, 1): who gets in while traffic ramps up.
   Permit Ask(SteadyTime now, double chance);
 
+  /// For when nothing else is left: the ramp keeps nobody out, and an open breaker is probed before
+  /// its time, one attempt at a time until one has succeeded. Such a probe counts when it succeeds;
+  /// when it fails, the breaker stays open as long as it would have.
+  Permit AskLast(SteadyTime now);
+
+  /// The answer to a probe has begun, which is what it was to find out: the permit becomes kYes.
+  void Began(Permit& permit, SteadyTime now);
+
   /// Whether Ask could say yes, without taking a probe.
   bool MayPass(SteadyTime now) const;
 

@@ -156,5 +156,46 @@ TEST_F(BreakerTest, SpreadsItsProbesByJitter) {
   EXPECT_NEAR(std::chrono::duration<double>(other.open_until() - now_).count(), 18.0, 0.01);
 }
 
+TEST_F(BreakerTest, IsNeitherOpenForLongerNorForShorterAfterAFailedLastResort) {
+  for (int i = 0; i < 3; ++i) Fail();
+  const SteadyTime until = breaker_.open_until();
+  for (int i = 0; i < 20; ++i) {
+    now_ += 100ms;
+    const Permit permit = breaker_.AskLast(now_);
+    ASSERT_EQ(permit, Permit::kProbe);
+    EXPECT_EQ(breaker_.AskLast(now_), Permit::kNo);
+    breaker_.Failed(permit, now_, std::nullopt, kMiddle);
+    EXPECT_EQ(breaker_.open_until(), until);
+    EXPECT_EQ(state(), State::kOpen);
+  }
+  now_ += 1s;
+  breaker_.Failed(breaker_.AskLast(now_), now_, 60s, kMiddle);
+  EXPECT_EQ(breaker_.open_until(), now_ + 60s);
+}
+
+TEST_F(BreakerTest, RampsUpBeforeItsTimeWhenLastResortsSucceed) {
+  for (int i = 0; i < 3; ++i) Fail();
+  Permit first = breaker_.AskLast(now_);
+  breaker_.Began(first, now_);
+  EXPECT_EQ(first, Permit::kYes);
+  EXPECT_EQ(state(), State::kHalfOpen);
+  Permit second = breaker_.AskLast(now_);
+  EXPECT_EQ(second, Permit::kProbe);
+  EXPECT_EQ(breaker_.AskLast(now_), Permit::kYes);  // one has succeeded: no need to wait for two
+  breaker_.Began(second, now_);
+  EXPECT_EQ(state(), State::kRamping);
+  EXPECT_EQ(Ask(0.99), Permit::kNo);
+  EXPECT_EQ(breaker_.AskLast(now_), Permit::kYes);
+}
+
+TEST_F(BreakerTest, KeepsProbingOneAtATimeWhenItBecomesHalfOpenDuringALastResort) {
+  for (int i = 0; i < 3; ++i) Fail();
+  const Permit early = breaker_.AskLast(now_);
+  now_ += 15s;
+  EXPECT_EQ(Ask(), Permit::kNo);
+  breaker_.Failed(early, now_, std::nullopt, kMiddle);
+  EXPECT_EQ(Ask(), Permit::kProbe);
+}
+
 }  // namespace
 }  // namespace triage::dispatch

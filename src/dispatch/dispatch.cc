@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "dispatch/race.h"
 #include "llm/overflow.h"
 
 namespace triage::dispatch {
@@ -30,19 +31,21 @@ std::size_t Draw(std::span<const Candidate> candidates, const std::vector<int>& 
 
 // Puts the one that shall be tried first in front.
 void Balance(std::span<const Candidate> candidates, std::vector<int>& group, Random* random,
-             SteadyTime now) {
+             SteadyTime now, AnswerKind kind) {
   if (group.size() < 2) return;
   const std::size_t one = Draw(candidates, group, random);
   const std::size_t other = Draw(candidates, group, random);
   const auto load = [&](std::size_t at) {
     const Candidate& candidate = candidates[static_cast<std::size_t>(group[at])];
-    return candidate.target == nullptr ? std::chrono::microseconds(0) : candidate.target->Load(now);
+    return candidate.target == nullptr ? std::chrono::microseconds(0)
+                                       : candidate.target->Load(now, kind);
   };
   std::swap(group.front(), group[load(other) < load(one) ? other : one]);
 }
 
 // Indexes in the order of trying.
-std::vector<int> Arrange(std::span<const Candidate> candidates, Random* random, SteadyTime now) {
+std::vector<int> Arrange(std::span<const Candidate> candidates, Random* random, SteadyTime now,
+                         AnswerKind kind) {
   std::vector<int> order;
   order.reserve(candidates.size());
   std::vector<int> group;
@@ -54,7 +57,7 @@ std::vector<int> Arrange(std::span<const Candidate> candidates, Random* random, 
     std::size_t end = i;
     do group.push_back(static_cast<int>(end++));
     while (end < candidates.size() && together(candidates[i], candidates[end]));
-    Balance(candidates, group, random, now);
+    Balance(candidates, group, random, now, kind);
     order.insert(order.end(), group.begin(), group.end());
     i = end;
   }
@@ -93,22 +96,29 @@ class Run {
         cancel_(cancel),
         clock_(clock),
         traces_(traces),
-        order_(Arrange(candidates, options.random, clock.Now())),
+        kind_(request.stream ? AnswerKind::kStream : AnswerKind::kWhole),
+        order_(Arrange(candidates, options.random, clock.Now(), kind_)),
         states_(candidates.size()) {}
 
   Task<Result<Begun>> Go() {
     for (int round = 0;; ++round) {
       tried_ = 0;
       refusals_.clear();
+      for (State& state : states_) state.raced = false;
       for (const int at : order_) {
-        Result<Begun> begun = co_await TryCandidate(at);
+        Result<Begun> begun = co_await TryCandidate(at, Asking::kUsual);
         if (begun || stop_) co_return begun;
       }
-      const Result<bool> again = co_await PrepareRound(round);
+      const bool tried = tried_ > 0;
+      if (!tried) {
+        Result<Begun> begun = co_await TryRefused(Target::Refusal::kOpen);
+        if (begun || stop_) co_return begun;
+      }
+      const Result<bool> again = co_await PrepareRound(round, tried);
       if (!again) co_return again.error();
       if (*again) continue;
-      if (tried_ == 0) {
-        Result<Begun> begun = co_await ProbeLeastBad();
+      for (const auto refusal : {Target::Refusal::kOpen, Target::Refusal::kLimited}) {
+        Result<Begun> begun = co_await TryRefused(refusal);
         if (begun || stop_) co_return begun;
       }
       co_return Failure();
@@ -119,13 +129,19 @@ class Run {
   struct State {
     bool tried = false;
     bool hopeless = false;  // what it said will not change by asking again
+    bool raced = false;     // it was another's rival in this round
   };
 
   struct Refused {
     int candidate = -1;
     Target::Refusal refusal = Target::Refusal::kNone;
     SteadyTime retry_at;
+    // Of the last resort:
+    bool given_up = false;
+    std::optional<std::uint64_t> failed_probes = {};
   };
+
+  enum class Asking : std::uint8_t { kUsual, kLast };
 
   static std::size_t At(int index) { return static_cast<std::size_t>(index); }
 
@@ -143,10 +159,10 @@ class Run {
   }
 
   // Asks and, if it may, calls one candidate, under each credential that may be used.
-  Task<Result<Begun>> TryCandidate(int at) {
+  Task<Result<Begun>> TryCandidate(int at, Asking asking) {
     const Candidate& candidate = candidates_[At(at)];
     State& state = states_[At(at)];
-    if (state.hopeless || (candidate.window > 0 && candidate.window <= outgrown_))
+    if (state.hopeless || state.raced || (candidate.window > 0 && candidate.window <= outgrown_))
       co_return NoAttempt();
     while (true) {
       if (cancel_.cancelled()) {
@@ -157,9 +173,11 @@ class Run {
       Target::Ticket ticket;
       if (candidate.target != nullptr) {
         const Target::Answer answer =
-            candidate.target->Ask(clock_.Now(), options_.tokens, Chance(options_.random));
+            asking == Asking::kLast
+                ? candidate.target->AskLast(clock_.Now(), options_.tokens)
+                : candidate.target->Ask(clock_.Now(), options_.tokens, Chance(options_.random));
         if (!answer.ticket) {
-          refusals_.push_back({at, answer.refusal, answer.retry_at});
+          OnRefusal(at, asking, answer);
           co_return NoAttempt();
         }
         ticket = *answer.ticket;
@@ -187,47 +205,73 @@ class Run {
 
   Task<Result<Begun>> Attempt(int at, Target::Ticket ticket) {
     const Candidate& candidate = candidates_[At(at)];
-    State& state = states_[At(at)];
-    const SteadyTime started = clock_.Now();
+    if (candidate.budget != nullptr) candidate.budget->OnRequest();
+    if (const auto late = LateAfter(candidate)) {
+      Result<Begun> begun = co_await AttemptHedged(at, ticket, *late);
+      co_return begun;
+    }
+    const std::size_t trace = Open(at, ticket);
+    const llm::Call call = MakeCall(candidate, ticket);
+    llm::CallTiming timing;
+    Result<std::unique_ptr<llm::Reply>> reply = co_await candidate.provider->Start(call, timing);
+    co_return Close(trace, std::move(reply), timing, clock_.Now());
+  }
+
+  llm::Call MakeCall(const Candidate& candidate, Target::Ticket ticket) const {
     llm::AttemptLimits limits = candidate.limits;
     if (options_.deadline != SteadyTime::max()) {
-      const auto left = std::chrono::duration_cast<milliseconds>(options_.deadline - started);
+      const auto left = std::chrono::duration_cast<milliseconds>(options_.deadline - clock_.Now());
       limits.total = limits.total.count() == 0 ? left : std::min(limits.total, left);
     }
-    const llm::Call call{.request = &request_,
-                         .model = candidate.provider_model,
-                         .limits = limits,
-                         .cancel = candidate.drains ? options_.drain_cancel : &cancel_,
-                         .credential = ticket.credential};
+    return {.request = &request_,
+            .model = candidate.provider_model,
+            .limits = limits,
+            .cancel = candidate.drains ? options_.drain_cancel : &cancel_,
+            .credential = ticket.credential};
+  }
+
+  // Opens the trace of an attempt; an index, because the vector may move.
+  std::size_t Open(int at, Target::Ticket ticket) {
+    ticket.kind = kind_;
+    State& state = states_[At(at)];
+    const SteadyTime now = clock_.Now();
     traces_.push_back({.candidate = at,
                        .retry = state.tried,
                        .error = {},
                        .timing = {},
-                       .started = started,
-                       .ended = started,
+                       .started = now,
+                       .ended = now,
                        .ticket = ticket});
-    // An index, not a reference: the vector belongs to the caller and may move.
-    const std::size_t trace = traces_.size() - 1;
     state.tried = true;
     ++tried_;
-    if (candidate.budget != nullptr) candidate.budget->OnRequest();
-    llm::CallTiming timing;
-    Result<std::unique_ptr<llm::Reply>> reply = co_await candidate.provider->Start(call, timing);
-    traces_[trace].timing = timing;
-    traces_[trace].ended = clock_.Now();
-    if (reply && candidate.target != nullptr) {
-      candidate.target->Learned(ticket, clock_.Now(),
+    return traces_.size() - 1;
+  }
+
+  // Writes down what came of an attempt and tells its target.
+  Result<Begun> Close(std::size_t index, Result<std::unique_ptr<llm::Reply>> reply,
+                      const llm::CallTiming& timing, SteadyTime ended) {
+    Trace& trace = traces_[index];
+    const Candidate& candidate = candidates_[At(trace.candidate)];
+    trace.timing = timing;
+    trace.ended = ended;
+    if (reply) {
+      if (candidate.target != nullptr) {
+        candidate.target->Began(trace.ticket, clock_.Now(),
                                 ReadRateLimits(timing.limits, clock_.WallNow()));
+      }
+      return Begun{.reply = std::move(*reply),
+                   .candidate = trace.candidate,
+                   .trace = static_cast<int>(index)};
     }
-    if (reply) co_return Begun{.reply = std::move(*reply), .candidate = at};
     Error error = std::move(reply).error();
-    traces_[trace].error = error;
-    if (error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUpstream)
+    trace.error = error;
+    if (error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUpstream || trace.outrun)
       spent_ += candidate.expected_cost;  // it may have been at work
     if (candidate.target != nullptr) {
       const RateLimits told = ReadRateLimits(error.headers, clock_.WallNow());
-      candidate.target->Failed(ticket, clock_.Now(), error, told, Chance(options_.random));
+      candidate.target->Failed(trace.ticket, clock_.Now(), error, told, Chance(options_.random));
     }
+    if (trace.outrun) return error;
     if (!WorthFallingBack(error)) stop_ = true;
     if (error.code == ErrorCode::kContextLength) {
       const auto told = llm::ReadOverflow({}, error.message);
@@ -236,37 +280,142 @@ class Run {
     }
     if (error.code == ErrorCode::kUnsupported || error.code == ErrorCode::kTooLarge ||
         error.code == ErrorCode::kContextLength || error.upstream_status == 404) {
-      state.hopeless = true;
+      states_[At(trace.candidate)].hopeless = true;
     }
-    co_return error;
+    return error;
+  }
+
+  // When an answer is late enough for a rival; nothing = it gets none.
+  std::optional<milliseconds> LateAfter(const Candidate& candidate) const {
+    if (!candidate.hedged || candidate.drains || candidate.target == nullptr ||
+        options_.hedges == nullptr || options_.timer == nullptr) {
+      return std::nullopt;
+    }
+    const auto usual = candidate.target->UsualFirstToken(kind_);
+    if (!usual) return std::nullopt;
+    return std::chrono::ceil<milliseconds>(*usual);
+  }
+
+  struct Rival {
+    int candidate = -1;
+    Target::Ticket ticket = {};
+  };
+
+  // The next model of the chain that is well, else the same one again.
+  std::optional<Rival> FindRival(int first) {
+    if (Exhausted()) return std::nullopt;
+    std::vector<int> order;
+    for (const int at : order_) {
+      const State& state = states_[At(at)];
+      if (!state.tried && !state.hopeless) order.push_back(at);
+    }
+    order.push_back(first);
+    const NanoDollars first_cost = candidates_[At(first)].expected_cost;
+    for (const int at : order) {
+      const Candidate& candidate = candidates_[At(at)];
+      if (candidate.promotion != nullptr || candidate.drains || candidate.target == nullptr)
+        continue;
+      if (options_.cost_cap && spent_ + first_cost + candidate.expected_cost > *options_.cost_cap) {
+        continue;
+      }
+      const Target::Answer answer =
+          candidate.target->Ask(clock_.Now(), options_.tokens, Chance(options_.random));
+      if (!answer.ticket) continue;
+      if (answer.ticket->permit == Breaker::Permit::kYes && options_.hedges->Take(clock_.Now())) {
+        return Rival{.candidate = at, .ticket = *answer.ticket};
+      }
+      candidate.target->Abandoned(*answer.ticket);
+      if (answer.ticket->permit == Breaker::Permit::kYes) return std::nullopt;  // no budget
+    }
+    return std::nullopt;
+  }
+
+  // Two attempts at most; the first that begins to answer is the answer.
+  Task<Result<Begun>> AttemptHedged(int at, Target::Ticket ticket, milliseconds late) {
+    constexpr std::chrono::minutes kLong{1};  // every call ends by its own limits
+    Race race(cancel_, *options_.timer, clock_);
+    const std::size_t first_trace = Open(at, ticket);
+    Runner& first =
+        race.Start(*candidates_[At(at)].provider, MakeCall(candidates_[At(at)], ticket));
+    co_await race.Wait(late);
+    std::optional<Rival> rival;
+    if (!first.result && !cancel_.cancelled()) rival = FindRival(at);
+    if (!rival) {
+      while (!first.result) {
+        co_await race.Wait(kLong);
+      }
+      co_return Close(first_trace, std::move(*first.result), first.timing, first.ended);
+    }
+    const Candidate& other = candidates_[At(rival->candidate)];
+    if (other.budget != nullptr) other.budget->OnRequest();
+    const std::size_t second_trace = Open(rival->candidate, rival->ticket);
+    traces_[second_trace].hedge = true;
+    states_[At(rival->candidate)].raced = true;
+    Runner& second = race.Start(*other.provider, MakeCall(other, rival->ticket));
+    const auto begun = [](const Runner& runner) { return runner.result && *runner.result; };
+    while (!begun(first) && !begun(second) && !(first.result && second.result)) {
+      co_await race.Wait(kLong);
+    }
+    const bool second_wins = !begun(first) && begun(second);
+    if (!begun(first) && !second_wins) {
+      const Result<Begun> failed =
+          Close(second_trace, std::move(*second.result), second.timing, second.ended);
+      Result<Begun> also = Close(first_trace, std::move(*first.result), first.timing, first.ended);
+      co_return also;
+    }
+    Runner& winner = second_wins ? second : first;
+    Runner& loser = second_wins ? first : second;
+    const std::size_t loser_trace = second_wins ? first_trace : second_trace;
+    co_await EndLoser(race, loser, loser_trace);
+    co_return Close(second_wins ? second_trace : first_trace, std::move(*winner.result),
+                    winner.timing, winner.ended);
+  }
+
+  Task<void> EndLoser(Race& race, Runner& loser, std::size_t trace) {
+    // One that has failed by itself has not been outrun.
+    const bool failed = loser.result && !*loser.result;
+    traces_[trace].outrun = !failed;
+    co_await race.Cancel(loser);
+    Result<std::unique_ptr<llm::Reply>> result =
+        Error{.code = ErrorCode::kCancelled, .message = "another attempt answered first"};
+    if (failed) result = std::move(*loser.result);
+    const bool stopped = stop_;
+    const Result<Begun> closed =
+        Close(trace, std::move(result), loser.timing, failed ? loser.ended : clock_.Now());
+    stop_ = stopped;  // what the loser said has no say in what the winner answers
   }
 
   // Whether another round makes sense; waits until it may start. Error when the client has gone
-  // meanwhile.
-  Task<Result<bool>> PrepareRound(int round) {
-    if (options_.timer == nullptr || Exhausted()) co_return false;
-    milliseconds wait{0};
-    if (tried_ == 0) {
-      if (round > options_.retry.most) co_return false;
-      std::optional<SteadyTime> soonest;
-      for (const Refused& refused : refusals_) {
-        if (refused.refusal != Target::Refusal::kLimited) continue;
-        if (!soonest || refused.retry_at < *soonest) soonest = refused.retry_at;
-      }
-      if (!soonest) co_return false;
-      wait = std::chrono::ceil<milliseconds>(*soonest - clock_.Now());
-      if (wait > options_.retry.pacing) co_return false;
-    } else {
-      if (round >= options_.retry.most) co_return false;
+  // meanwhile. `tried`: the round has made attempts, and the next one makes them again.
+  Task<Result<bool>> PrepareRound(int round, bool tried) {
+    if (options_.timer == nullptr || Exhausted() || round > options_.retry.most) co_return false;
+    std::optional<milliseconds> wait;
+    if (tried && round < options_.retry.most) {
       wait = Backoff(options_.retry, round, Chance(options_.random), ShortestWait());
       // Who asks for more patience than that is left to the client, who is told.
-      if (wait > options_.retry.pacing || !TakeBudget()) co_return false;
+      if (*wait > options_.retry.pacing || !TakeBudget()) wait.reset();
     }
-    if (clock_.Now() + wait >= options_.deadline) co_return false;
-    co_await options_.timer->Sleep(wait, cancel_);
+    Target* limited = nullptr;
+    if (!wait) wait = UntilLimitEnds(limited);
+    if (!wait || *wait > options_.retry.pacing) co_return false;
+    if (clock_.Now() + *wait >= options_.deadline) co_return false;
+    if (limited != nullptr) limited->WaitsForLimit();
+    co_await options_.timer->Sleep(*wait, cancel_);
     if (cancel_.cancelled())
       co_return Error{.code = ErrorCode::kCancelled, .message = "the client has gone"};
     co_return true;
+  }
+
+  std::optional<milliseconds> UntilLimitEnds(Target*& limited) const {
+    const Refused* soonest = nullptr;
+    for (const Refused& refused : refusals_) {
+      if (refused.refusal != Target::Refusal::kLimited) continue;
+      if (soonest == nullptr || refused.retry_at < soonest->retry_at) soonest = &refused;
+    }
+    if (soonest == nullptr) return std::nullopt;
+    limited = candidates_[At(soonest->candidate)].target;
+    return std::max(std::chrono::ceil<milliseconds>(soonest->retry_at - clock_.Now()),
+                    milliseconds(1));
   }
 
   bool TakeBudget() const {
@@ -288,20 +437,45 @@ class Run {
     return shortest;
   }
 
-  // Everything is open: somebody has to find out when it is well again.
-  Task<Result<Begun>> ProbeLeastBad() {
-    std::sort(refusals_.begin(), refusals_.end(),
-              [](const Refused& a, const Refused& b) { return a.retry_at < b.retry_at; });
-    for (std::size_t i = 0; i < refusals_.size(); ++i) {
-      const Refused refused = refusals_[i];
-      const Candidate& candidate = candidates_[At(refused.candidate)];
-      if (refused.refusal != Target::Refusal::kOpen || candidate.promotion != nullptr) continue;
-      const auto ticket = candidate.target->AskAnyway(clock_.Now());
-      if (!ticket) continue;
-      Result<Begun> begun = co_await Attempt(refused.candidate, *ticket);
-      co_return begun;
+  void OnRefusal(int at, Asking asking, const Target::Answer& answer) {
+    if (asking == Asking::kUsual) {
+      refusals_.push_back({at, answer.refusal, answer.retry_at});
+      return;
     }
-    co_return NoAttempt();
+    const auto refused = std::find_if(refusals_.begin(), refusals_.end(),
+                                      [at](const Refused& r) { return r.candidate == at; });
+    const bool probe_failed =
+        refused->failed_probes && *refused->failed_probes != answer.failed_probes;
+    refused->given_up = answer.refusal != Target::Refusal::kProbing || probe_failed;
+    refused->failed_probes = answer.failed_probes;
+  }
+
+  // Nothing that should be asked is left, so what was refused is asked all the same, the least bad
+  // first. Where an exchange is finding out already whether a model is well again, this one waits
+  // for what comes of it.
+  Task<Result<Begun>> TryRefused(Target::Refusal kind) {
+    constexpr milliseconds kShortest{5};
+    constexpr milliseconds kLongest{100};
+    std::sort(refusals_.begin(), refusals_.end(), [](const Refused& a, const Refused& b) {
+      return a.retry_at != b.retry_at ? a.retry_at < b.retry_at : a.candidate < b.candidate;
+    });
+    if (!patient_until_) patient_until_ = clock_.Now() + options_.retry.pacing;
+    for (milliseconds step = kShortest;; step = std::min(step * 2, kLongest)) {
+      bool waits = false;
+      for (std::size_t i = 0; i < refusals_.size(); ++i) {
+        if (refusals_[i].refusal != kind || refusals_[i].given_up) continue;
+        const std::size_t before = traces_.size();
+        Result<Begun> begun = co_await TryCandidate(refusals_[i].candidate, Asking::kLast);
+        if (begun || stop_) co_return begun;
+        // Tried, or not to be tried by this exchange.
+        if (traces_.size() > before || !refusals_[i].failed_probes) refusals_[i].given_up = true;
+        waits |= !refusals_[i].given_up;
+      }
+      if (!waits || options_.timer == nullptr || clock_.Now() + step > *patient_until_ ||
+          Exhausted())
+        co_return NoAttempt();
+      co_await options_.timer->Sleep(step, cancel_);
+    }
   }
 
   Error Failure() const {
@@ -341,11 +515,13 @@ class Run {
   CancelScope& cancel_;
   const Clock& clock_;
   std::vector<Trace>& traces_;
+  const AnswerKind kind_;
   const std::vector<int> order_;
-  std::vector<State> states_;      // by candidate
-  std::vector<Refused> refusals_;  // of the round
-  std::size_t tried_ = 0;          // attempts of the round
-  NanoDollars spent_;              // on attempts that failed
+  std::vector<State> states_;                // by candidate
+  std::vector<Refused> refusals_;            // of the round
+  std::size_t tried_ = 0;                    // attempts of the round
+  NanoDollars spent_;                        // on attempts that failed
+  std::optional<SteadyTime> patient_until_;  // of waiting for others' probes
   bool promotion_refused_ = false;
   bool overflowed_ = false;    // it was too long for one
   std::int64_t outgrown_ = 0;  // the largest window that it was too long for
@@ -383,6 +559,7 @@ Task<Result<Begun>> Dispatch(const llm::Request& request, std::span<const Candid
     co_return Error{.code = ErrorCode::kUnavailable,
                     .message = "no model is configured for this request"};
   }
+  if (options.hedges != nullptr) options.hedges->OnRequest();
   Run run(request, candidates, options, cancel, clock, traces);
   Result<Begun> begun = co_await run.Go();
   co_return begun;

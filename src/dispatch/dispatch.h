@@ -39,12 +39,15 @@ struct Candidate {
   Target* target = nullptr;        ///< null = always tried
   RetryBudget* budget = nullptr;   ///< of its provider; null = retried without one
   Promotion* promotion = nullptr;  ///< asked before; null = of the chosen tier's own chain
+  bool hedged = false;  ///< a late answer of it is not waited for alone, see Options::hedges
 };
 
 /// What became of one attempt.
 struct Trace {
   int candidate = -1;
   bool retry = false;          ///< the candidate had been tried before
+  bool hedge = false;          ///< started because another attempt's answer was late
+  bool outrun = false;         ///< cancelled, or dropped, because that other one answered first
   std::optional<Error> error;  ///< nothing: the answer has begun
   llm::CallTiming timing;
   SteadyTime started;
@@ -59,13 +62,17 @@ struct Options {
   std::int64_t tokens = 0;                   ///< of the request and its answer, for limiters
   CancelScope* drain_cancel = nullptr;  ///< of candidates that drain; not null if there are any
   RetryPolicy retry = {};
-  Timer* timer = nullptr;    ///< null = no retries and no pacing
+  Timer* timer = nullptr;  ///< null = no retries and no pacing
+  /// How many second attempts may be made where the first one's answer is later than its model's
+  /// usual p95; null = none. Needs a timer.
+  RetryBudget* hedges = nullptr;
   Random* random = nullptr;  ///< null = no chance: balancing, jitter and ramps take the middle
 };
 
 struct Begun {
   std::unique_ptr<llm::Reply> reply;
   int candidate = -1;
+  int trace = -1;  ///< index of the attempt that answered
 };
 
 /// Whether another model may do better: not for what the client got wrong, nor when it has gone.
@@ -78,8 +85,13 @@ bool WorthFallingBack(const Error& error);
 /// by weight comes first (power of two choices on peak-EWMA). A candidate whose breaker is open,
 /// whose limit is used up or whose promotion is refused is passed over; after a 429, 401 or 403 it
 /// is tried again at once under another credential. When a round has failed, retries follow after a
-/// backoff, as budget, attempts and deadline allow. When a round could try nothing, it waits for a
-/// rate limit that ends soon, else probes the least bad of the chain.
+/// backoff, as budget, attempts and deadline allow. When nothing else is left, what was passed over
+/// is asked all the same, the least bad first (Target::AskLast), and a rate limit that ends soon is
+/// waited for.
+///
+/// A hedged candidate that has said nothing by its p95 time to first token gets a rival: the next
+/// model of the chain that is well, else itself. The first to begin an answer gives it, the other
+/// is cancelled.
 ///
 /// When a candidate refuses the request as too long (kContextLength), it is not asked again, those
 /// whose windows are no larger are passed over, and those of higher tiers need no promotion.

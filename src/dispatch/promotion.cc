@@ -33,8 +33,7 @@ void Promotion::OnOwn(SteadyTime now) {
 bool Promotion::Take(SteadyTime now, NanoDollars expected_cost) {
   const std::lock_guard lock(mutex_);
   Forget(now);
-  const double room = std::max(options_.share * static_cast<double>(own_.size()),
-                               static_cast<double>(options_.always_per_minute));
+  const double room = Cap(static_cast<int>(own_.size()));
   const bool crowded = static_cast<double>(promoted_.size()) + 1 > room;
   const bool dear =
       options_.most_per_hour > NanoDollars() && cost_ + expected_cost > options_.most_per_hour;
@@ -42,10 +41,16 @@ bool Promotion::Take(SteadyTime now, NanoDollars expected_cost) {
     ++refused_;
     return false;
   }
+  ++taken_;
   promoted_.push_back(now);
   paid_.push_back({now, expected_cost});
   cost_ += expected_cost;
   return true;
+}
+
+double Promotion::Cap(int own) const {
+  return std::max(options_.share * static_cast<double>(own),
+                  static_cast<double>(options_.always_per_minute));
 }
 
 Promotion::Load Promotion::Look(SteadyTime now) {
@@ -54,6 +59,7 @@ Promotion::Load Promotion::Look(SteadyTime now) {
   return {.own = static_cast<int>(own_.size()),
           .promoted = static_cast<int>(promoted_.size()),
           .cost = cost_,
+          .taken = taken_,
           .refused = refused_};
 }
 

@@ -37,10 +37,14 @@ class Promotion {
     int own = 0;               ///< exchanges of the last minute
     int promoted = 0;          ///< likewise
     NanoDollars cost;          ///< of the last hour's promotions, expected
+    std::int64_t taken = 0;    ///< ever
     std::int64_t refused = 0;  ///< ever
   };
 
   Load Look(SteadyTime now);
+
+  /// How many a minute may be promoted under that load.
+  double Cap(const Load& load) const { return Cap(load.own); }
 
  private:
   struct Paid {
@@ -48,6 +52,7 @@ class Promotion {
     NanoDollars cost;
   };
 
+  double Cap(int own) const;
   void Forget(SteadyTime now);
 
   const PromotionOptions options_;
@@ -56,6 +61,7 @@ class Promotion {
   std::deque<SteadyTime> promoted_;
   std::deque<Paid> paid_;
   NanoDollars cost_;
+  std::int64_t taken_ = 0;
   std::int64_t refused_ = 0;
 };
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -67,10 +69,12 @@ class SimulatedTimer final : public Timer {
   Task<void> Sleep(std::chrono::milliseconds duration, CancelScope&) override {
     slept.push_back(duration);
     clock_.Advance(duration);
+    if (on_sleep) on_sleep();
     co_return;
   }
 
   std::vector<std::chrono::milliseconds> slept;
+  std::function<void()> on_sleep;  ///< what happens meanwhile
 
  private:
   testing::FakeClock& clock_;
@@ -174,6 +178,31 @@ TEST_F(ResilienceTest, TriesAnotherCredentialAfterARefusal) {
   EXPECT_TRUE(timer_.slept.empty());
 }
 
+TEST_F(ResilienceTest, KeepsACredentialThatMetAServersErrorAndTriesAnotherModelInstead) {
+  Upstream flaky({Failure(ErrorCode::kUpstream, 500)});
+  Upstream well;
+  Target target(2);
+  const std::vector<Candidate> chain = {{.provider = &flaky, .name = "a", .target = &target},
+                                        {.provider = &well, .name = "b"}};
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Try(chain));
+  EXPECT_EQ(flaky.credentials, (std::vector<std::size_t>{0, 1, 0}));
+  EXPECT_EQ(well.credentials.size(), 1U);
+  EXPECT_EQ(target.Look(clock_.Now()).retired, 0U);
+}
+
+TEST_F(ResilienceTest, LeavesARefusedCredentialAloneForFiveMinutes) {
+  Upstream upstream({Failure(ErrorCode::kUpstream, 403)});
+  Target target(2);
+  const std::vector<Candidate> chain = {{.provider = &upstream, .name = "a", .target = &target}};
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(Try(chain));
+  EXPECT_EQ(upstream.credentials, (std::vector<std::size_t>{0, 1, 1, 1, 1}));
+  clock_.Advance(5min);
+  upstream.credentials.clear();
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(Try(chain));
+  std::ranges::sort(upstream.credentials);
+  EXPECT_EQ(upstream.credentials, (std::vector<std::size_t>{0, 1}));
+}
+
 TEST_F(ResilienceTest, FallsBackWhenAllCredentialsAreLimitedAndSaysWhenAllModelsAre) {
   Target first;
   Target second;
@@ -214,18 +243,103 @@ TEST_F(ResilienceTest, ProbesTheLeastBadWhenEverythingIsOpen) {
   EXPECT_EQ(begun->candidate, 1);
 }
 
-TEST_F(ResilienceTest, RefusesOthersWhileTheLeastBadIsProbed) {
+TEST_F(ResilienceTest, TriesTheNextLeastBadWhenTheLeastBadIsDown) {
+  Target worse;
+  Target better;
+  Upstream one;
+  Upstream two({Failure(ErrorCode::kUpstream, 503)});
+  Open(worse, 200s);
+  Open(better);
+  const Result<Begun> begun = Try({{.provider = &one, .name = "a", .target = &worse},
+                                   {.provider = &two, .name = "b", .target = &better}});
+  ASSERT_TRUE(begun);
+  EXPECT_EQ(begun->candidate, 0);
+  EXPECT_EQ(two.credentials.size(), 1U);
+}
+
+TEST_F(ResilienceTest, WaitsForTheProbeOfALastResortAndRefusesWhenItTakesTooLong) {
   Target target;
   Upstream upstream;
   Open(target);
-  const auto probe = target.AskAnyway(clock_.Now());
-  ASSERT_TRUE(probe);
+  const Target::Answer probe = target.AskLast(clock_.Now(), 0);
+  ASSERT_TRUE(probe.ticket);
+  const SteadyTime begin = clock_.Now();
   const Result<Begun> begun = Try({{.provider = &upstream, .name = "a", .target = &target}});
   ASSERT_FALSE(begun);
   EXPECT_EQ(begun.error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(begun.error().message, "no model may be asked now: a breaker_open");
-  EXPECT_EQ(begun.error().retry_after, 15s);
+  EXPECT_NEAR(std::chrono::duration<double>(clock_.Now() - begin).count(), 1.95, 0.06);
+  EXPECT_EQ(begun.error().retry_after,
+            std::chrono::ceil<std::chrono::milliseconds>(begin + 15s - clock_.Now()));
   EXPECT_TRUE(upstream.credentials.empty());
+}
+
+TEST_F(ResilienceTest, RefusesAtOnceWhenTheProbeItWaitsForFails) {
+  Target target;
+  Upstream upstream;
+  Open(target);
+  const Target::Answer probe = target.AskLast(clock_.Now(), 0);
+  timer_.on_sleep = [&] {
+    if (timer_.slept.size() != 3) return;
+    target.Failed(*probe.ticket, clock_.Now(), Failure(ErrorCode::kTimeout), {}, 0.5);
+    EXPECT_TRUE(target.AskLast(clock_.Now(), 0).ticket);  // somebody else's
+  };
+  ASSERT_FALSE(Try({{.provider = &upstream, .name = "a", .target = &target}}));
+  EXPECT_EQ(timer_.slept.size(), 3U);
+  EXPECT_TRUE(upstream.credentials.empty());
+}
+
+TEST_F(ResilienceTest, GoesAheadWhenTheProbeItWaitsForSucceeds) {
+  Target target;
+  Upstream upstream;
+  Open(target);
+  Target::Answer probe = target.AskLast(clock_.Now(), 0);
+  timer_.on_sleep = [&] { target.Began(*probe.ticket, clock_.Now(), {}); };
+  ASSERT_TRUE(Try({{.provider = &upstream, .name = "a", .target = &target}}));
+  EXPECT_EQ(timer_.slept.size(), 1U);
+}
+
+TEST_F(ResilienceTest, LetsNobodyBeKeptOutByARampWhenNothingElseIsLeft) {
+  Random random(1);
+  options_.random = &random;
+  Target target;
+  Upstream upstream;
+  Open(target);
+  clock_.Advance(15s);
+  for (int i = 0; i < 50; ++i)
+    ASSERT_TRUE(Try({{.provider = &upstream, .name = "a", .target = &target}})) << i;
+  EXPECT_EQ(target.Look(clock_.Now()).state, Breaker::State::kRamping);
+}
+
+TEST_F(ResilienceTest, WaitsForAnEndingLimitWhenTheRestHasFailedAndMayNotBeRetried) {
+  RetryBudget spent;
+  while (spent.Take(clock_.Now())) {
+  }
+  Target limited_target;
+  Upstream down(std::deque<Error>(5, Failure(ErrorCode::kUpstream, 503)));
+  Upstream limited({Failure(ErrorCode::kRateLimited, 429, 900ms)});
+  const Candidate a{.provider = &down, .name = "a", .budget = &spent};
+  const Candidate b{.provider = &limited, .name = "b", .target = &limited_target};
+  const auto ticket = limited_target.Ask(clock_.Now(), 0, 0.5).ticket;
+  limited_target.Failed(*ticket, clock_.Now(), Failure(ErrorCode::kRateLimited, 429, 900ms), {}, 0);
+  limited.failures.clear();
+  const Result<Begun> begun = Try({a, b});
+  ASSERT_TRUE(begun);
+  EXPECT_EQ(begun->candidate, 1);
+}
+
+TEST_F(ResilienceTest, AsksALimitedModelWhenOnlyAnEstimateOfTokensSpeaksAgainstIt) {
+  Target target;
+  Upstream upstream;
+  const RateLimits told{.requests = {},
+                        .tokens = {.limit = 10'000, .remaining = 500, .reset = 60'000ms}};
+  auto ticket = target.Ask(clock_.Now(), 0, 0.5).ticket;
+  target.Began(*ticket, clock_.Now(), told);
+  target.Succeeded(*ticket, clock_.Now(), 1ms, 0.5);
+  options_.tokens = 4'000;
+  EXPECT_FALSE(target.Ask(clock_.Now(), options_.tokens, 0.5).ticket);
+  EXPECT_TRUE(Try({{.provider = &upstream, .name = "a", .target = &target}}));
+  EXPECT_FALSE(Try({{.provider = &upstream, .name = "a", .target = &target}}));
 }
 
 TEST_F(ResilienceTest, PromotesOnlyAsFarAsTheNextTierHasRoom) {
@@ -259,6 +373,7 @@ TEST_F(ResilienceTest, KeepsTheCostOfAllAttemptsUnderTheCap) {
 TEST_F(ResilienceTest, SharesTheLoadOfAPositionByWeightAndLoad) {
   Random random(7);
   options_.random = &random;
+  request_.stream = true;
   Target fast;
   Target slow;
   Upstream one;

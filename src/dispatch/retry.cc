@@ -5,9 +5,7 @@
 namespace triage::dispatch {
 namespace {
 
-constexpr double kShare = 0.1;
 constexpr double kMostTokens = 50;
-constexpr double kReserve = 3;
 constexpr std::chrono::seconds kRefill{10};  // one token of the reserve
 
 }  // namespace
@@ -23,7 +21,7 @@ std::chrono::milliseconds Backoff(const RetryPolicy& policy, int round, double c
 
 void RetryBudget::OnRequest() {
   const std::lock_guard lock(mutex_);
-  tokens_ = std::min(tokens_ + kShare, kMostTokens);
+  tokens_ = std::min(tokens_ + share_, kMostTokens);
 }
 
 bool RetryBudget::Take(SteadyTime now) {
@@ -32,11 +30,19 @@ bool RetryBudget::Take(SteadyTime now) {
   const auto periods = (now - refilled_) / kRefill;
   if (periods > 0) {
     refilled_ += periods * kRefill;
-    if (tokens_ < kReserve) tokens_ = std::min(tokens_ + static_cast<double>(periods), kReserve);
+    if (tokens_ < reserve_) tokens_ = std::min(tokens_ + static_cast<double>(periods), reserve_);
   }
-  if (tokens_ < 1) return false;
+  if (tokens_ < 1) {
+    ++refused_;
+    return false;
+  }
   tokens_ -= 1;
   return true;
+}
+
+RetryBudget::View RetryBudget::Look() const {
+  const std::lock_guard lock(mutex_);
+  return {.left = tokens_, .refused = refused_};
 }
 
 }  // namespace triage::dispatch

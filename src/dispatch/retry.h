@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 
@@ -30,18 +31,33 @@ struct RetryPolicy {
 std::chrono::milliseconds Backoff(const RetryPolicy& policy, int round, double chance,
                                   std::optional<std::chrono::milliseconds> wait);
 
-/// Lets retries be at most a tenth of a provider's requests (SRE's retry budget), so that they
-/// cannot keep down what is struggling to its feet. A small reserve, which refills slowly, serves
-/// low traffic. Shared by all threads.
+/// Lets extra attempts be at most a share of a provider's requests (SRE's retry budget), so that
+/// they cannot keep down what is struggling to its feet. A small reserve, which refills slowly,
+/// serves low traffic. Shared by all threads.
 class RetryBudget {
  public:
+  explicit RetryBudget(double share = 0.1, double reserve = 3)
+      : share_(share), reserve_(reserve), tokens_(reserve) {}
+
+  double share() const { return share_; }
+
   void OnRequest();
-  /// Whether one retry may be made, which it then counts.
+  /// Whether one extra attempt may be made, which it then counts.
   bool Take(SteadyTime now);
 
+  struct View {
+    double left = 0;           ///< extra attempts that may be made now
+    std::int64_t refused = 0;  ///< ever
+  };
+
+  View Look() const;
+
  private:
-  std::mutex mutex_;
-  double tokens_ = 3;
+  const double share_;
+  const double reserve_;
+  mutable std::mutex mutex_;
+  double tokens_;
+  std::int64_t refused_ = 0;
   SteadyTime refilled_{};
 };
 

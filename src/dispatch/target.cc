@@ -1,6 +1,7 @@
 #include "dispatch/target.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace triage::dispatch {
 namespace {
@@ -49,14 +50,32 @@ std::string_view Name(Target::Refusal refusal) {
     case Target::Refusal::kOpen: return "breaker_open";
     case Target::Refusal::kLimited: return "rate_limited";
     case Target::Refusal::kRetired: return "credentials_refused";
+    case Target::Refusal::kProbing: return "breaker_open";
   }
   return "none";
 }
 
-Target::Target(std::size_t credentials, BreakerOptions options)
+Target::Target(std::size_t credentials, BreakerOptions options, Watch watch)
     : options_(options),
+      watch_(std::move(watch)),
       credentials_(std::max<std::size_t>(credentials, 1),
                    Credential{.breaker = Breaker(options), .limiter = {}}) {}
+
+void Target::Notice(std::size_t index, SteadyTime now) {
+  Credential& credential = credentials_[index];
+  const Breaker::State state = credential.breaker.state(now);
+  if (state == credential.seen) return;
+  const Transition transition{
+      .credential = index,
+      .from = credential.seen,
+      .to = state,
+      .open_for = state == Breaker::State::kOpen
+                      ? std::chrono::ceil<milliseconds>(credential.breaker.open_until() - now)
+                      : milliseconds(0)};
+  credential.seen = state;
+  ++counts_.transitions[static_cast<std::size_t>(state)];
+  if (watch_) watch_(transition);
+}
 
 Target::Answer Target::Consider(Credential& credential, SteadyTime now, std::int64_t tokens,
                                 double chance) {
@@ -82,6 +101,7 @@ Target::Answer Target::Ask(SteadyTime now, std::int64_t tokens, double chance) {
   for (std::size_t i = 0; i < credentials_.size(); ++i) {
     const std::size_t index = (turn_ + i) % credentials_.size();
     Answer answer = Consider(credentials_[index], now, tokens, chance);
+    Notice(index, now);
     if (answer.ticket) {
       answer.ticket->credential = index;
       turn_ = index + 1;
@@ -90,23 +110,41 @@ Target::Answer Target::Ask(SteadyTime now, std::int64_t tokens, double chance) {
     }
     if (best.refusal == Refusal::kNone || answer.retry_at < best.retry_at) best = answer;
   }
+  if (best.refusal == Refusal::kLimited) ++counts_.limited;
   return best;
 }
 
-std::optional<Target::Ticket> Target::AskAnyway(SteadyTime now) {
+Target::Answer Target::AskLast(SteadyTime now, std::int64_t tokens) {
   const std::lock_guard lock(mutex_);
-  if (probing_anyway_) return std::nullopt;
-  const Credential* best = nullptr;
-  for (const Credential& credential : credentials_) {
-    if (credential.retired_until > now || credential.limiter.EarliestStart(now, 0) > now) continue;
-    if (best == nullptr || credential.breaker.open_until() < best->breaker.open_until())
-      best = &credential;
+  Answer best;
+  Credential* least_bad = nullptr;
+  for (Credential& credential : credentials_) {
+    const SteadyTime start = credential.limiter.EarliestStart(now, 0);
+    if (credential.retired_until <= now && start <= now) {
+      if (least_bad == nullptr || credential.breaker.open_until() < least_bad->breaker.open_until())
+        least_bad = &credential;
+      continue;
+    }
+    const bool retired = credential.retired_until > now;
+    const SteadyTime at = retired ? credential.retired_until : start;
+    if (best.refusal != Refusal::kNone && best.retry_at <= at) continue;
+    best.refusal = retired ? Refusal::kRetired : Refusal::kLimited;
+    best.retry_at = at;
   }
-  if (best == nullptr) return std::nullopt;
-  probing_anyway_ = true;
+  if (least_bad == nullptr) return best;
+  const auto index = static_cast<std::size_t>(least_bad - credentials_.data());
+  const Breaker::Permit permit = least_bad->breaker.AskLast(now);
+  Notice(index, now);
+  if (permit == Breaker::Permit::kNo) {
+    return {.ticket = {},
+            .refusal = Refusal::kProbing,
+            .retry_at = least_bad->breaker.open_until(),
+            .failed_probes = failed_probes_};
+  }
+  least_bad->limiter.Started(now, tokens);
   ++in_flight_;
-  return Ticket{.permit = Breaker::Permit::kNo,
-                .credential = static_cast<std::size_t>(best - credentials_.data())};
+  ++counts_.last_resorts;
+  return {.ticket = Ticket{.permit = permit, .credential = index}};
 }
 
 bool Target::MayPass(SteadyTime now) const {
@@ -117,11 +155,13 @@ bool Target::MayPass(SteadyTime now) const {
   });
 }
 
-void Target::Learned(const Ticket& ticket, SteadyTime now, const RateLimits& limits) {
+void Target::Began(Ticket& ticket, SteadyTime now, const RateLimits& limits) {
   const std::lock_guard lock(mutex_);
-  Limiter& limiter = credentials_[ticket.credential].limiter;
-  limiter.Accepted();
-  limiter.Learned(now, limits);
+  Credential& credential = credentials_[ticket.credential];
+  credential.limiter.Accepted();
+  credential.limiter.Learned(now, limits);
+  credential.breaker.Began(ticket.permit, now);
+  Notice(ticket.credential, now);
 }
 
 void Target::Succeeded(const Ticket& ticket, SteadyTime now, microseconds first_token,
@@ -129,12 +169,13 @@ void Target::Succeeded(const Ticket& ticket, SteadyTime now, microseconds first_
   const std::lock_guard lock(mutex_);
   Credential& credential = credentials_[ticket.credential];
   --in_flight_;
-  if (ticket.permit == Breaker::Permit::kNo) probing_anyway_ = false;
-  const auto usual = latency_.Usual(0.95);
+  Latency& latency = latency_[static_cast<std::size_t>(ticket.kind)];
+  const auto usual = latency.Usual(0.95);
   const bool slow = usual && first_token > kSlowLeast && first_token > *usual * kSlowFactor;
-  latency_.Add(now, first_token);
+  latency.Add(now, first_token);
   credential.limiter.Accepted();
   credential.breaker.Succeeded(ticket.permit, now, slow, chance);
+  Notice(ticket.credential, now);
 }
 
 void Target::Failed(const Ticket& ticket, SteadyTime now, const Error& error,
@@ -142,7 +183,6 @@ void Target::Failed(const Ticket& ticket, SteadyTime now, const Error& error,
   const std::lock_guard lock(mutex_);
   Credential& credential = credentials_[ticket.credential];
   --in_flight_;
-  if (ticket.permit == Breaker::Permit::kNo) probing_anyway_ = false;
   credential.limiter.Learned(now, limits);
   switch (FaultOf(error)) {
     case Fault::kNobodys: credential.breaker.Abandoned(ticket.permit); break;
@@ -159,28 +199,30 @@ void Target::Failed(const Ticket& ticket, SteadyTime now, const Error& error,
       credential.breaker.Abandoned(ticket.permit);
       break;
     case Fault::kEndpoint:
+      if (ticket.permit == Breaker::Permit::kProbe) ++failed_probes_;
       credential.breaker.Failed(ticket.permit, now, error.retry_after, chance);
       break;
   }
+  Notice(ticket.credential, now);
 }
 
 void Target::Abandoned(const Ticket& ticket) {
   const std::lock_guard lock(mutex_);
   --in_flight_;
-  if (ticket.permit == Breaker::Permit::kNo) probing_anyway_ = false;
   credentials_[ticket.credential].breaker.Abandoned(ticket.permit);
 }
 
-microseconds Target::Load(SteadyTime now) const {
+microseconds Target::Load(SteadyTime now, AnswerKind kind) const {
   const std::lock_guard lock(mutex_);
   // A model of which nothing is known is worth trying, but not with everything at once.
   constexpr microseconds kUnknown{1'000};
-  return std::max(latency_.Expected(now), kUnknown) * (in_flight_ + 1);
+  return std::max(latency_[static_cast<std::size_t>(kind)].Expected(now), kUnknown) *
+         (in_flight_ + 1);
 }
 
-std::optional<microseconds> Target::UsualFirstToken() const {
+std::optional<microseconds> Target::UsualFirstToken(AnswerKind kind) const {
   const std::lock_guard lock(mutex_);
-  return latency_.Usual(0.95);
+  return latency_[static_cast<std::size_t>(kind)].Usual(0.95);
 }
 
 Target::View Target::Look(SteadyTime now) const {
@@ -197,6 +239,21 @@ Target::View Target::Look(SteadyTime now) const {
     first = false;
   }
   return view;
+}
+
+void Target::WaitsForLimit() {
+  const std::lock_guard lock(mutex_);
+  ++counts_.limit_waits;
+}
+
+Breaker::State Target::StateOf(std::size_t credential, SteadyTime now) const {
+  const std::lock_guard lock(mutex_);
+  return credentials_[credential].breaker.state(now);
+}
+
+Target::Counts Target::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
 }
 
 }  // namespace triage::dispatch

@@ -1,5 +1,8 @@
 #include "dispatch/target.h"
 
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace triage::dispatch {
@@ -79,14 +82,81 @@ TEST_F(TargetTest, TakesCredentialsInTurnAndPassesOverThoseThatAreLimitedOrRefus
   EXPECT_EQ(target.Look(now_).retired, 1U);
 }
 
-TEST_F(TargetTest, LetsOneAttemptThroughAnywayForTheLeastBad) {
+TEST_F(TargetTest, LetsOneAttemptAtATimeThroughAsALastResort) {
   Target target;
   for (int i = 0; i < 3; ++i) Fail(target, Failure(ErrorCode::kTimeout));
-  const auto ticket = target.AskAnyway(now_);
-  ASSERT_TRUE(ticket);
-  EXPECT_FALSE(target.AskAnyway(now_));
-  target.Failed(*ticket, now_, Failure(ErrorCode::kTimeout), {}, 0.5);
-  EXPECT_TRUE(target.AskAnyway(now_));
+  const Target::Answer first = target.AskLast(now_, 0);
+  ASSERT_TRUE(first.ticket);
+  const Target::Answer second = target.AskLast(now_, 0);
+  EXPECT_EQ(second.refusal, Target::Refusal::kProbing);
+  target.Failed(*first.ticket, now_, Failure(ErrorCode::kTimeout), {}, 0.5);
+  EXPECT_TRUE(target.AskLast(now_, 0).ticket);
+  EXPECT_GT(target.AskLast(now_, 0).failed_probes, second.failed_probes);
+}
+
+TEST_F(TargetTest, AsksTheCredentialThatIsOpenForTheShortestTimeAsALastResort) {
+  Target target(2);
+  for (int i = 0; i < 6; ++i) {
+    const Target::Ticket ticket = Take(target);
+    target.Failed(ticket, now_,
+                  Failure(ErrorCode::kUpstream, 503, ticket.credential == 0 ? 90s : 30s), {}, 0.5);
+  }
+  const Target::Answer answer = target.AskLast(now_, 0);
+  ASSERT_TRUE(answer.ticket);
+  EXPECT_EQ(answer.ticket->credential, 1U);
+}
+
+TEST_F(TargetTest, AsksNeitherRefusedCredentialsNorWhatTheProviderHasLimitedAsALastResort) {
+  Target refused;
+  Fail(refused, Failure(ErrorCode::kUpstream, 401));
+  EXPECT_EQ(refused.AskLast(now_, 0).refusal, Target::Refusal::kRetired);
+  Target limited;
+  Fail(limited, Failure(ErrorCode::kRateLimited, 429, 5s));
+  EXPECT_EQ(limited.AskLast(now_, 0).refusal, Target::Refusal::kLimited);
+  EXPECT_EQ(limited.AskLast(now_, 0).retry_at, now_ + 5s);
+  EXPECT_TRUE(limited.AskLast(now_ + 5s, 0).ticket);
+}
+
+TEST_F(TargetTest, LearnsLimitsAndEndsAProbeWhenAnAnswerBegins) {
+  Target target;
+  for (int i = 0; i < 3; ++i) Fail(target, Failure(ErrorCode::kUpstream, 503));
+  now_ += 15s;
+  Target::Ticket first = Take(target);
+  EXPECT_EQ(first.permit, Breaker::Permit::kProbe);
+  EXPECT_FALSE(target.Ask(now_, 0, 0.5).ticket);
+  target.Began(first, now_,
+               {.requests = {.limit = 10, .remaining = 1, .reset = 20'000ms}, .tokens = {}});
+  EXPECT_EQ(first.permit, Breaker::Permit::kYes);
+  Target::Ticket second = Take(target);  // the first one still streams
+  target.Began(second, now_, {});
+  EXPECT_EQ(target.Look(now_).state, Breaker::State::kRamping);
+  EXPECT_EQ(target.Ask(now_, 0, 0).refusal, Target::Refusal::kLimited);
+  EXPECT_TRUE(target.Ask(now_ + 20s, 0, 0).ticket);
+}
+
+TEST_F(TargetTest, TellsEachTransitionOnceAndCountsIt) {
+  std::vector<std::string> told;
+  Target target(1, {}, [&told](const Target::Transition& transition) {
+    told.push_back(std::string(Name(transition.from)) + " " + std::string(Name(transition.to)));
+  });
+  for (int i = 0; i < 3; ++i) Fail(target, Failure(ErrorCode::kUpstream, 503));
+  now_ += 15s;
+  for (int i = 0; i < 2; ++i) Succeed(target);
+  now_ += 30s;
+  Succeed(target);
+  EXPECT_EQ(told, (std::vector<std::string>{"closed open", "open half_open", "half_open ramping",
+                                            "ramping closed"}));
+  EXPECT_EQ(target.counts().transitions, (std::array<std::int64_t, 4>{1, 1, 1, 1}));
+}
+
+TEST_F(TargetTest, CountsWhatWasPassedOverForALimitAndLastResorts) {
+  Target target;
+  Fail(target, Failure(ErrorCode::kRateLimited, 429, 5s));
+  EXPECT_FALSE(target.Ask(now_, 0, 0.5).ticket);
+  EXPECT_EQ(target.counts().limited, 1);
+  now_ += 5s;
+  target.Abandoned(*target.AskLast(now_, 0).ticket);
+  EXPECT_EQ(target.counts().last_resorts, 1);
 }
 
 TEST_F(TargetTest, KeepsCountOfWhatIsUnderWay) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -113,6 +114,11 @@ class Reader {
   /// Without dimensions exactly one group.
   virtual Result<std::vector<Group>> Aggregate(const TimeRange& range,
                                                std::span<const Dimension> by) = 0;
+
+  /// Calls `visit` with every exchange whose time is in [range.from, range.to], oldest first, to
+  /// the microsecond. What is written meanwhile may be left out.
+  virtual Result<void> Visit(const TimeRange& range,
+                             const std::function<void(const StoredExchange&)>& visit) = 0;
 
   /// The latest exchanges, newest first, at most `most`; only those older than `before` when it is
   /// given.

@@ -22,7 +22,7 @@ enum class AttemptKind : std::uint8_t {
   kFallback,
   kJudge,
   kCheck,
-  kHedge,
+  kHedge,  ///< ended because another attempt answered first
   kShadow,
   kEmbedding
 };

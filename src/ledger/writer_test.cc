@@ -43,6 +43,10 @@ class FakeStore : public Store {
     return std::vector<Group>();
   }
 
+  Result<void> Visit(const TimeRange&, const std::function<void(const StoredExchange&)>&) override {
+    return {};
+  }
+
   Result<std::vector<ExchangeSummary>> Recent(std::size_t, std::optional<ExchangeId>) override {
     return std::vector<ExchangeSummary>();
   }

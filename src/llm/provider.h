@@ -21,6 +21,7 @@ namespace triage::llm {
 struct AttemptLimits {
   std::chrono::milliseconds connect{2'000};
   std::chrono::milliseconds first_byte{60'000};     ///< request sent → response headers
+  std::chrono::milliseconds first_token{120'000};   ///< call begun → first event of a stream
   std::chrono::milliseconds between_bytes{60'000};  ///< silence inside a body
   std::chrono::milliseconds total{600'000};
 };

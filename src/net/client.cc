@@ -38,13 +38,16 @@ class LimitClock {
       : limits_(limits), start_(std::chrono::steady_clock::now()) {}
 
   std::chrono::milliseconds Within(std::chrono::milliseconds limit) const {
-    if (limits_.total.count() == 0) return limit;
-    const auto left =
-        std::max(limits_.total - std::chrono::duration_cast<std::chrono::milliseconds>(
-                                     std::chrono::steady_clock::now() - start_),
-                 std::chrono::milliseconds(1));
+    SteadyTime end = end_by_;
+    if (limits_.total.count() > 0) end = std::min(end, start_ + limits_.total);
+    if (end == SteadyTime::max()) return limit;
+    const auto left = std::max(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                   end - std::chrono::steady_clock::now()),
+                               std::chrono::milliseconds(1));
     return limit.count() == 0 ? left : std::min(limit, left);
   }
+
+  void EndBy(SteadyTime until) { end_by_ = until; }
 
   const CallLimits& limits() const { return limits_; }
 
@@ -53,6 +56,7 @@ class LimitClock {
  private:
   CallLimits limits_;
   SteadyTime start_;
+  SteadyTime end_by_ = SteadyTime::max();
 };
 
 /// A connection to an origin with its receive buffer, which exists only while a call uses it.
@@ -256,6 +260,8 @@ class Response final : public ClientResponse {
   Task<Result<void>> ReadHead(std::size_t max_bytes, bool& any_byte);
 
   Task<Result<std::string_view>> Next() override;
+
+  void EndBy(SteadyTime until) override { clock_.EndBy(until); }
 
   Connection& connection() { return *connection_; }
 

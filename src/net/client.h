@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/task.h"
 #include "net/http.h"
@@ -58,6 +59,8 @@ class ClientResponse {
   /// The next decoded body bytes, valid until the next call; empty at the end. Errors: kTimeout,
   /// kCancelled, kProtocol (broken framing), kUnavailable (closed before the end).
   virtual Task<Result<std::string_view>> Next() = 0;
+  /// Reads from now on end by then with kTimeout, whatever comes; max() = only the call's limits.
+  virtual void EndBy(SteadyTime until) = 0;
 };
 
 /// Keep-alive connections of one loop, per origin.

@@ -41,6 +41,10 @@ class ModelMetrics {
   /// Tokens of one attempt: gen_ai_client_token_usage for input and output.
   void Tokens(std::int64_t input, std::int64_t output);
 
+  Counter& retries;     ///< triage_retries_total: attempts at a model that had failed before
+  Counter& hedges;      ///< triage_hedges_total: second attempts because another one was late
+  Counter& hedges_won;  ///< triage_hedges_won_total: those that answered first
+
  private:
   static constexpr std::size_t kOutcomes = static_cast<std::size_t>(ErrorCode::kInternal) + 2;
 

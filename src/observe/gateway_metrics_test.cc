@@ -31,6 +31,9 @@ TEST(GatewayMetrics, NamesLabelsAndKindsAreThoseOfTheGoldenFile) {
   model.Attempt(ErrorCode::kTimeout, milliseconds(2000));
   model.FirstToken(milliseconds(30));
   model.Tokens(100, 20);
+  model.retries.Add();
+  model.hedges.Add(2);
+  model.hedges_won.Add();
   tier.Exchange(std::nullopt);
   tier.Exchange(ErrorCode::kUnavailable);
   tier.fallbacks.Add();

@@ -22,6 +22,13 @@ observe::Outcome OutcomeOf(const std::optional<Error>& error) {
   return error->code;
 }
 
+// Of two that raced, the one that was outrun is the hedge: what it cost is the price of the other.
+ledger::AttemptKind KindOf(const dispatch::Trace& trace, bool first) {
+  if (trace.outrun) return ledger::AttemptKind::kHedge;
+  if (first || (trace.hedge && !trace.error)) return ledger::AttemptKind::kAnswer;
+  return trace.retry ? ledger::AttemptKind::kRetry : ledger::AttemptKind::kFallback;
+}
+
 }  // namespace
 
 Exchange::Exchange(Worker& worker, CancelScope& client_gone)
@@ -93,7 +100,8 @@ void Exchange::PlanCandidates() {
            .target = view.target.get(),
            .budget = view.budget.get(),
            .promotion =
-               own ? nullptr : snapshot.tiers[static_cast<std::size_t>(tier)].promotion.get()});
+               own ? nullptr : snapshot.tiers[static_cast<std::size_t>(tier)].promotion.get(),
+           .hedged = tier >= 0 && snapshot.tiers[static_cast<std::size_t>(tier)].hedged});
     }
   };
   add(decision_->chain, decision_->tier);
@@ -172,6 +180,7 @@ Task<Result<void>> Exchange::Start() {
                                       .longest = snapshot.config->resilience.retries.longest,
                                       .pacing = snapshot.config->resilience.retries.pacing},
                             .timer = &worker_.timer,
+                            .hedges = snapshot.hedges.get(),
                             .random = &worker_.random};
   options.deadline = deadline;
   Result<dispatch::Begun> begun = co_await dispatch::Dispatch(request_, candidates_, options,
@@ -225,7 +234,7 @@ void Exchange::Learn(std::size_t model, const dispatch::Trace& trace, bool answe
 /// What was handled by asking the next model; when nobody answered, the route logs that.
 void Exchange::LogFallbacks() const {
   for (const dispatch::Trace& trace : traces_) {
-    if (!trace.error) continue;
+    if (!trace.error || trace.outrun) continue;
     const dispatch::Candidate& failed = candidates_[static_cast<std::size_t>(trace.candidate)];
     observe::Log(observe::Level::kWarn, id_, "attempt failed, fell back", *trace.error,
                  {{"model", failed.name}, {"next", model()}});
@@ -319,9 +328,7 @@ void Exchange::Settle() {
                                 ? AccountForAnswer(prices, reply_->summary(), tokens_in, relayed_)
                                 : AccountForFailure(prices, *trace.error, tokens_in);
     ledger::Attempt attempt;
-    attempt.kind = i == 0        ? ledger::AttemptKind::kAnswer
-                   : trace.retry ? ledger::AttemptKind::kRetry
-                                 : ledger::AttemptKind::kFallback;
+    attempt.kind = KindOf(trace, i == 0);
     attempt.provider = snapshot.options.models[model].provider;
     attempt.model = candidate.name;
     if (candidate.tier >= 0)
@@ -347,10 +354,13 @@ void Exchange::Settle() {
     observe::ModelMetrics& metrics = *snapshot.models[model].metrics;
     metrics.Attempt(OutcomeOf(failure), attempt.total);
     if (answered && request_.stream) metrics.FirstToken(attempt.first_byte);
+    if (trace.hedge) metrics.hedges.Add();
+    if (trace.hedge && answered) metrics.hedges_won.Add();
+    if (trace.retry && !trace.hedge) metrics.retries.Add();
     if (account.usage) metrics.Tokens(account.usage->TotalInput(), account.usage->TotalOutput());
     if (candidate.tier >= 0) {
       const TierView& tier = snapshot.tiers[static_cast<std::size_t>(candidate.tier)];
-      if (trace.error && i + 1 < traces_.size()) tier.metrics->fallbacks.Add();
+      if (trace.error && !trace.outrun && i + 1 < traces_.size()) tier.metrics->fallbacks.Add();
       if (observe::Counter* counter = tier.cost[model]; counter != nullptr && account.cost) {
         counter->Add(static_cast<std::uint64_t>(account.cost->value()));
       }

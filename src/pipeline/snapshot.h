@@ -39,6 +39,7 @@ struct TierView {
   std::vector<config::Tier::Place> places;  ///< by model index; of those in the tier's chain
   int threshold_head =
       -1;  ///< which of the router's thresholds bounds this tier; -1 = none: it is the top
+  bool hedged = false;   ///< late answers of its models get a rival
   int router_head = -1;  ///< which of the router's sufficiencies speaks for this tier; -1 = none
 };
 
@@ -56,6 +57,7 @@ struct Snapshot {
   std::shared_ptr<RouterTraffic> traffic;
   std::vector<ModelView> models;
   std::vector<TierView> tiers;
+  std::shared_ptr<dispatch::RetryBudget> hedges;  ///< null = no tier is hedged
 
   /// Index of a model by Triage's name of it; -1 when there is none.
   int ModelIndex(std::string_view name) const;

@@ -265,7 +265,9 @@ Task<Result<std::unique_ptr<llm::Reply>>> HttpProvider::Start(const llm::Call& c
     }
     auto reply = std::make_unique<StreamReply>(std::move(*answer), std::move(answers),
                                                std::move(body.warnings));
-    const Result<void> begun = co_await reply->Begin();
+    const SteadyTime first_token_by =
+        call.limits.first_token.count() == 0 ? SteadyTime::max() : begin + call.limits.first_token;
+    const Result<void> begun = co_await reply->Begin(first_token_by);
     if (!begun) {
       Error error = begun.error();
       wire::MarkOverflow(error, error.detail);

@@ -52,6 +52,7 @@ class FakeUpstream : public net::Handler {
     for (const std::string& piece : script.pieces) {
       const Result<void> written = co_await writer.Write(piece);
       gone = gone || !written;
+      if (gone) co_return;
       co_await loop_.Sleep(1ms, nullptr);
     }
     if (script.hang) {
@@ -381,6 +382,32 @@ TEST_F(HttpProviderTest, TimesOutInFrontOfTheFirstEventAndBetweenEvents) {
   EXPECT_EQ(stalled.body, kFirst);
   ASSERT_TRUE(stalled.next_error);
   EXPECT_EQ(stalled.next_error->code, ErrorCode::kTimeout);
+}
+
+TEST_F(HttpProviderTest, TimesOutWhenOnlyCommentsComeWhereTheFirstTokenShould) {
+  limits_.between_bytes = 10s;
+  limits_.first_token = 60ms;
+  ScriptStream(std::vector<std::string>(2000, ": still thinking\n\n"));
+  const Outcome out = AskStream();
+  ASSERT_TRUE(out.start_error);
+  EXPECT_EQ(out.start_error->code, ErrorCode::kTimeout);
+  limits_.first_token = 1s;  // it does not bound what follows the first token
+  std::vector<std::string> slow = {kFirst};
+  slow.insert(slow.end(), 1200, ": still thinking\n\n");
+  slow.push_back(kStop + kDone);
+  ScriptStream(slow);
+  EXPECT_TRUE(AskStream().summary.complete);
+}
+
+TEST_F(HttpProviderTest, EndsTheWholeCallAtItsTotalHoweverManyBytesCome) {
+  limits_.total = 700ms;
+  std::vector<std::string> pieces = {kFirst};
+  pieces.insert(pieces.end(), 2000, ": still there\n\n");
+  ScriptStream(pieces);
+  const Outcome out = AskStream();
+  EXPECT_FALSE(out.start_error);
+  ASSERT_TRUE(out.next_error);
+  EXPECT_EQ(out.next_error->code, ErrorCode::kTimeout);
 }
 
 TEST_F(HttpProviderTest, IsUnavailableWhenNobodyListens) {

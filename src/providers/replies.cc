@@ -63,7 +63,8 @@ Task<Result<std::string_view>> WholeReply::Next() {
   co_return first ? std::string_view(body_) : std::string_view();
 }
 
-Task<Result<void>> StreamReply::Begin() {
+Task<Result<void>> StreamReply::Begin(SteadyTime by) {
+  body_.EndBy(by);
   while (true) {
     const Result<std::string_view> bytes = co_await Pull();
     if (!bytes) co_return bytes.error();
@@ -74,6 +75,7 @@ Task<Result<void>> StreamReply::Begin() {
         held_.append(*bytes);
         first_ = held_;
       }
+      body_.EndBy(SteadyTime::max());
       co_return Result<void>{};
     }
     held_.append(*bytes);

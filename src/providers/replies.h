@@ -30,6 +30,9 @@ class Body {
   /// All of it, at most `limit` bytes; kTooLarge beyond.
   Task<Result<std::string>> ReadAll(std::size_t limit);
 
+  /// As ClientResponse::EndBy.
+  void EndBy(SteadyTime until) { response_->EndBy(until); }
+
   const net::ClientResponse& response() const { return *response_; }
 
  private:
@@ -82,8 +85,9 @@ class StreamReply final : public llm::Reply {
 
   std::optional<std::uint64_t> content_length() const override { return std::nullopt; }
 
-  /// Waits until the answer has begun; what came up to then is what the first Next gives.
-  Task<Result<void>> Begin();
+  /// Waits until the answer has begun, at the latest until `by`; what came up to then is what the
+  /// first Next gives.
+  Task<Result<void>> Begin(SteadyTime by);
 
   Task<Result<std::string_view>> Next() override;
 

@@ -35,6 +35,12 @@ class SqliteStore : public Store {
     return ledger::Aggregate(reading_, range, by);
   }
 
+  Result<void> Visit(const TimeRange& range,
+                     const std::function<void(const StoredExchange&)>& visit) override {
+    const std::lock_guard lock(read_mutex_);
+    return ledger::Visit(reading_, range, visit);
+  }
+
   Result<std::vector<ExchangeSummary>> Recent(std::size_t most,
                                               std::optional<ExchangeId> before) override {
     const std::lock_guard lock(read_mutex_);

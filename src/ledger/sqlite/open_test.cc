@@ -162,6 +162,32 @@ TEST_F(SqliteLedger, ListsRecentExchangesByPages) {
   EXPECT_EQ(rest[2].user, "user-0");
 }
 
+TEST_F(SqliteLedger, VisitsTheExchangesOfARangeOldestFirst) {
+  const std::vector<Exchange> exchanges = Exchanges(5);
+  const std::unique_ptr<Store> store = Open();
+  ASSERT_TRUE(store->Append(exchanges).has_value());
+  const auto visited = [&](WallTime from, WallTime to) {
+    std::vector<ExchangeId> ids;
+    const Result<void> done = store->Visit(
+        {from, to}, [&](const StoredExchange& stored) { ids.push_back(stored.exchange.id); });
+    EXPECT_TRUE(done.has_value());
+    return ids;
+  };
+  EXPECT_EQ(visited(exchanges[1].time, exchanges[3].time),
+            (std::vector{exchanges[1].id, exchanges[2].id, exchanges[3].id}));
+  EXPECT_EQ(visited(exchanges[1].time + std::chrono::microseconds(1),
+                    exchanges[3].time - std::chrono::microseconds(1)),
+            (std::vector{exchanges[2].id}));
+  EXPECT_EQ(visited(WallTime(), exchanges[4].time + std::chrono::hours(1)).size(), 5U);
+  EXPECT_TRUE(visited(exchanges[4].time + std::chrono::hours(1), WallTime::max()).empty());
+  const Result<void> done =
+      store->Visit({exchanges[2].time, exchanges[2].time}, [&](const StoredExchange& stored) {
+        EXPECT_EQ(stored.exchange.attempts.size(), 2U);
+        EXPECT_EQ(stored.exchange.decision.chain, exchanges[2].decision.chain);
+      });
+  EXPECT_TRUE(done.has_value());
+}
+
 TEST_F(SqliteLedger, RollupsEqualTheSumsOverTheRows) {
   std::vector<Exchange> exchanges = Exchanges(200);
   exchanges[3].attempts[0].cost.reset();

@@ -261,6 +261,35 @@ Result<std::vector<Group>> Aggregate(Connection& connection, const TimeRange& ra
   return groups;
 }
 
+Result<void> Visit(Connection& connection, const TimeRange& range,
+                   const std::function<void(const StoredExchange&)>& visit) {
+  // Ids begin with their exchange's milliseconds, so the primary key finds the range.
+  const auto bound = [](std::int64_t milliseconds) {
+    constexpr std::int64_t kMost = (std::int64_t{1} << 48) - 1;
+    const std::int64_t known = std::clamp<std::int64_t>(milliseconds, 0, kMost);
+    return ExchangeId{.high = static_cast<std::uint64_t>(known) << 16U}.Text();
+  };
+  const std::string from = bound(range.from.time_since_epoch().count() / 1000);
+  const std::string to = bound(range.to.time_since_epoch().count() / 1000 + 1);
+  Result<Statement> select = connection.Prepare(
+      "SELECT id FROM exchange WHERE id >= ? AND id < ? AND time_us BETWEEN ? AND ? ORDER BY id");
+  if (!select) return std::move(select).error();
+  select->Bind(1, from);
+  select->Bind(2, to);
+  select->Bind(3, range.from.time_since_epoch().count());
+  select->Bind(4, range.to.time_since_epoch().count());
+  Result<bool> more = select->Step();
+  for (; more && *more; more = select->Step()) {
+    const std::optional<ExchangeId> id = ExchangeId::Parse(select->Text(0));
+    if (!id) continue;
+    const Result<std::optional<StoredExchange>> stored = FindExchange(connection, *id);
+    if (!stored) return stored.error();
+    if (*stored) visit(**stored);
+  }
+  if (!more) return std::move(more).error();
+  return {};
+}
+
 Result<std::vector<ExchangeSummary>> Recent(Connection& connection, std::size_t most,
                                             std::optional<ExchangeId> before) {
   Result<Statement> select = connection.Prepare(kSelectRecent);

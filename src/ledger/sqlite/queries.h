@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -16,6 +17,8 @@ namespace triage::ledger {
 Result<std::optional<StoredExchange>> FindExchange(Connection& connection, const ExchangeId& id);
 Result<std::vector<Group>> Aggregate(Connection& connection, const TimeRange& range,
                                      std::span<const Dimension> by);
+Result<void> Visit(Connection& connection, const TimeRange& range,
+                   const std::function<void(const StoredExchange&)>& visit);
 Result<std::vector<ExchangeSummary>> Recent(Connection& connection, std::size_t most,
                                             std::optional<ExchangeId> before);
 
