@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdlib>
-#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -215,8 +214,11 @@ std::vector<WordWeight> WordsOf(const Supposed& supposed, const pipeline::Snapsh
     const double points = (whole - estimate(rest)) * 100;
     if (std::abs(points) >= kLeastPoints) weights.push_back({word, points});
   }
-  std::ranges::stable_sort(weights, std::greater{},
-                           [](const WordWeight& w) { return std::abs(w.points); });
+  std::ranges::sort(weights, [](const WordWeight& a, const WordWeight& b) {
+    const double left = std::abs(a.points);
+    const double right = std::abs(b.points);
+    return left != right ? left > right : a.word < b.word;
+  });
   std::size_t against = 0;
   std::size_t in_favour = 0;
   std::erase_if(

@@ -184,13 +184,13 @@ struct Routing {
   Rule rule = Rule::kThresholds;
   /// Where thresholds come from: `thresholds` when not empty, else `keep_quality`, but for the
   /// boundaries below the tiers that `share` names.
-  double keep_quality = 0;            ///< share of the best tier's quality, (0, 1]
-  std::vector<double> thresholds;     ///< one per tier but the last, cheapest first
+  double keep_quality = 0;              ///< share of the best tier's quality, (0, 1]
+  std::vector<double> thresholds;       ///< one per tier but the last, cheapest first
   std::map<std::string, double> share;  ///< tier → of the traffic, (0, 1)
-  double band = 0;                    ///< half width, [0, 0.5)
-  std::filesystem::path router;       ///< artifact; empty = none was found (a warning says so)
-  std::optional<NanoDollars> stakes;  ///< cost of one unacceptable answer, for expected_cost
-  std::string preset;                 ///< of features that `workloads` does not name; empty = none
+  double band = 0;                      ///< half width, [0, 0.5)
+  std::filesystem::path router;         ///< artifact; empty = none was found (a warning says so)
+  std::optional<NanoDollars> stakes;    ///< cost of one unacceptable answer, for expected_cost
+  std::string preset;  ///< of features that `workloads` does not name; empty = none
 };
 
 /// How failing, slow and limiting providers are borne; the table of the reference explains each.

@@ -142,12 +142,9 @@ TEST(Load, AdmissionHasItsDefaultsAndIsAsWritten) {
   EXPECT_EQ(plain.config->limits.drain_notice, milliseconds(0));
 
   LoadResult given = ParseText(
-      Fine("admission: {concurrency: 8, queue: 0, client: team, per_client: 2,
-"
-           "            bulk: {feature: nightly, team: [a, b]}, unready_when_overloaded: true}
-"
-           "limits: {drain_notice: 5s}
-"));
+      Fine("admission: {concurrency: 8, queue: 0, client: team, per_client: 2,\n"
+           "            bulk: {feature: nightly, team: [a, b]}, unready_when_overloaded: true}\n"
+           "limits: {drain_notice: 5s}\n"));
   ASSERT_TRUE(given.ok()) << AllProblems(given);
   const Admission& admission = given.config->admission;
   EXPECT_EQ(admission.concurrency, 8U);

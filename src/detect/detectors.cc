@@ -232,7 +232,8 @@ struct Shape {
       alone += c.letter == Letter::kAlone ? 1 : 0;
       letters += c.letter == Letter::kBreak ? 0 : c.size;
       digits += text[i] >= '0' && text[i] <= '9' ? 1 : 0;
-      plain = plain && std::string_view("\n{}[]\\^`|<>_=$%").find(text[i]) == std::string_view::npos;
+      plain =
+          plain && std::string_view("\n{}[]\\^`|<>_=$%").find(text[i]) == std::string_view::npos;
       i += c.size;
     }
   }

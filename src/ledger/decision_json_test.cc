@@ -18,7 +18,7 @@ TEST(DecisionJson, HasTheMembersThatTheDocumentationPromises) {
       R"({"id":")" + exchange.id.Text() +
       R"(","time":"2026-11-24T05:00:00.000000Z","router_version":"default-1","config_version":"c0ffee",)"
       R"("context":{"user":"user-0","team":"team-0","feature":"chat","session":"session-9","impact":"high",)"
-      R"("error_tolerance":"low","sensitivity":"internal"},"query_type":"code","tokens_in":120,)"
+      R"("error_tolerance":"low","sensitivity":"internal"},"query_type":"code","detected":[],"preset":"","tokens_in":120,)"
       R"("tiers":[{"tier":"fast","sufficiency":0.625,"expected_cost_nusd":1000,"admissible":true,"because":""},)"
       R"({"tier":"frontier","sufficiency":0.96,"expected_cost_nusd":40000,"admissible":false,)"
       R"("because":"no \"tools\""}],"distance":0.25,"judge":null,)"

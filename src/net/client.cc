@@ -38,13 +38,18 @@ class LimitClock {
       : limits_(limits), start_(std::chrono::steady_clock::now()) {}
 
   std::chrono::milliseconds Within(std::chrono::milliseconds limit) const {
-    SteadyTime end = end_by_;
-    if (limits_.total.count() > 0) end = std::min(end, start_ + limits_.total);
+    const SteadyTime end = End();
     if (end == SteadyTime::max()) return limit;
     const auto left = std::max(std::chrono::duration_cast<std::chrono::milliseconds>(
                                    end - std::chrono::steady_clock::now()),
                                std::chrono::milliseconds(1));
     return limit.count() == 0 ? left : std::min(limit, left);
+  }
+
+  /// Whoever never has to wait, because bytes keep coming, ends too.
+  bool Over() const {
+    const SteadyTime end = End();
+    return end != SteadyTime::max() && std::chrono::steady_clock::now() >= end;
   }
 
   void EndBy(SteadyTime until) { end_by_ = until; }
@@ -54,6 +59,10 @@ class LimitClock {
   SteadyTime start() const { return start_; }
 
  private:
+  SteadyTime End() const {
+    return limits_.total.count() > 0 ? std::min(end_by_, start_ + limits_.total) : end_by_;
+  }
+
   CallLimits limits_;
   SteadyTime start_;
   SteadyTime end_by_ = SteadyTime::max();
@@ -295,6 +304,7 @@ class Response final : public ClientResponse {
 Task<Result<bool>> Response::Receive(std::chrono::milliseconds limit) {
   Connection& connection = *connection_;
   if (connection.begin == connection.end) connection.begin = connection.end = 0;
+  if (clock_.Over()) co_return WaitError(WaitResult::kTimeout, "receiving");
   while (true) {
     const IoResult read = connection.socket.TryRead(connection.buffer.get() + connection.end,
                                                     kReadBuffer - connection.end);

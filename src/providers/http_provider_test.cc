@@ -391,7 +391,11 @@ TEST_F(HttpProviderTest, TimesOutWhenOnlyCommentsComeWhereTheFirstTokenShould) {
   const Outcome out = AskStream();
   ASSERT_TRUE(out.start_error);
   EXPECT_EQ(out.start_error->code, ErrorCode::kTimeout);
-  limits_.first_token = 1s;  // it does not bound what follows the first token
+}
+
+TEST_F(HttpProviderTest, LetsWhatFollowsTheFirstTokenTakeLonger) {
+  limits_.between_bytes = 10s;
+  limits_.first_token = 300ms;
   std::vector<std::string> slow = {kFirst};
   slow.insert(slow.end(), 1200, ": still thinking\n\n");
   slow.push_back(kStop + kDone);

@@ -66,7 +66,7 @@ TEST(ClientRequest, MeasuresWhatIsNoText) {
   EXPECT_EQ(message.extras.images, 2);
   EXPECT_EQ(message.extras.documents, 1);
   EXPECT_EQ(message.extras.document_bytes, 4'000);
-  EXPECT_EQ(message.extras.json_bytes, 8 + 31);
+  EXPECT_EQ(message.extras.json_bytes, 8 + 30);
 }
 
 TEST(ClientRequest, TellsTheSameOfAConversationInEitherDialect) {

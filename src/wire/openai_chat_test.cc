@@ -429,9 +429,7 @@ TEST(ParseErrorBody, KnowsARequestThatIsTooLongForItsModel) {
             ErrorCode::kContextLength);
   // Limits of a minute are limits, whatever words they use.
   EXPECT_EQ(code(429, R"({"error":{"message":"prompt is too long"}})"), ErrorCode::kRateLimited);
-  EXPECT_EQ(code(413, R"({"error":{"message":"Request too large: tokens per minute (TPM)"
-}
-})"),
+  EXPECT_EQ(code(413, R"x({"error":{"message":"Request too large: tokens per minute (TPM)"}})x"),
             ErrorCode::kTooLarge);
 }
 

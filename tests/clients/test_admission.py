@@ -11,7 +11,7 @@ from scripted_provider import ScriptedProvider, completion
 CONFIG = '''
 listen: {{http: "127.0.0.1:{gateway}", admin: "127.0.0.1:{admin}", threads: 1}}
 limits: {{drain: 20s, drain_notice: 1s}}
-admission: {{concurrency: 2, queue: 2, reserve: 0, max_wait: {max_wait}, bulk_wait: 20s, per_client: 3, unready_when_overloaded: true,
+admission: {{concurrency: 2, queue: {queue}, reserve: 0, max_wait: {max_wait}, bulk_wait: 20s, per_client: 3, unready_when_overloaded: true,
              bulk: {{feature: nightly}}}}
 providers: {{p: {{dialect: openai, base_url: "http://127.0.0.1:{provider}/v1"}}}}
 models: {{m: {{provider: p, model: m, prices: {{input: 1, output: 2}}}}}}
@@ -55,11 +55,11 @@ class AdmissionTest(processes.ProcessTest):
         self.addCleanup(self.provider.close)
         self.addCleanup(self.go.set)
 
-    def serve(self, max_wait='15s'):
+    def serve(self, max_wait='15s', queue=2):
         self.port, self.admin = processes.free_ports(2)
         (self.folder / 'triage.yaml').write_text(
             CONFIG.format(gateway=self.port, admin=self.admin, provider=self.provider.port,
-                          max_wait=max_wait))
+                          max_wait=max_wait, queue=queue))
         (self.folder / 'triage.db').unlink(missing_ok=True)
         self.gateway = self.start([processes.BINARY, 'serve', '-c', 'triage.yaml'], 'serve',
                                   f'http://127.0.0.1:{self.port}/healthz')
@@ -116,7 +116,7 @@ class AdmissionTest(processes.ProcessTest):
         self.until('triage_admission_in_use', 0)
 
     def test_a_wait_has_an_end_and_the_queue_is_overload_when_it_stands(self):
-        self.serve(max_wait='1s')
+        self.serve(max_wait='1s', queue=3)
         running = self.fill()
         bulk = self.ask('c', impact='low')
         self.until('triage_admission_waiting{priority="bulk"}', 1)
