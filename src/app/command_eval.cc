@@ -1,19 +1,18 @@
+#include <algorithm>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "app/commands.h"
+#include "app/eval_report.h"
 #include "learn/dataset.h"
-#include "learn/evaluate.h"
 
 namespace triage::app {
 namespace {
-
-using Json = nlohmann::json;
 
 struct EvalFlags {
   std::string router;
@@ -21,7 +20,11 @@ struct EvalFlags {
   std::vector<std::string> tiers;
   std::string prices = "data/prices.json";
   int only_fold = -1;
+  int folds = 0;
   double keep_quality = 0.95;
+  std::vector<std::string> by;
+  int resamples = 200;
+  std::string html;
   bool json = false;
 };
 
@@ -30,110 +33,58 @@ int Fail(const Error& error) {
   return 1;
 }
 
-Json Shares(const learn::PolicyPoint& point, const std::vector<std::string>& tiers) {
-  Json out = Json::object();
-  for (std::size_t t = 0; t < tiers.size(); ++t) out[tiers[t]] = point.tier_share[t];
-  return out;
-}
-
-void AddFigures(Json& out, const learn::RoutingFigures& figures) {
-  out["apgr"] = figures.gap ? Json(figures.gap->apgr) : Json();
-  out["cpt50"] = figures.gap ? Json(figures.gap->cpt50) : Json();
-  out["cpt80"] = figures.gap ? Json(figures.gap->cpt80) : Json();
-  out["cpt95"] = figures.gap ? Json(figures.gap->cpt95) : Json();
-  out["cost95"] = figures.cost95;
-  out["cost99"] = figures.cost99;
-}
-
-Json ToJson(const learn::EvalReport& report, const learn::Router& router, const EvalFlags& flags) {
-  Json out = Json::object();
-  out["rows"] = report.rows;
-  out["router"] = router.version();
-  AddFigures(out, report.router);
-  out["ece"] = report.calibration_error;
-  out["brier"] = report.brier;
-  out["log_loss"] = report.log_loss;
-  out["mean_distance"] = report.mean_distance;
-  Json& baselines = out["baselines"];
-  AddFigures(baselines["random"], report.random);
-  AddFigures(baselines["length"], report.length);
-  AddFigures(baselines["oracle"], report.oracle);
-  for (std::size_t t = 0; t < flags.tiers.size(); ++t) {
-    out["single"][flags.tiers[t]] = {{"quality", report.quality[t]},
-                                     {"cost_ratio", report.cost_share[t]}};
+Result<std::vector<learn::TestRow>> TestRows(const EvalFlags& flags, const learn::Dataset& data,
+                                             const learn::PriceTable& prices, std::string& name) {
+  if (flags.folds > 0) {
+    learn::TrainOptions train;
+    train.tiers = flags.tiers;
+    train.prices = prices;
+    train.resamples = 0;  // nobody reads the model cards
+    name = fmt::format("{} routers, each tested on the fold it has not seen,", flags.folds);
+    return learn::CrossValidate(data, train, flags.folds, flags.keep_quality);
   }
-  const auto point = [&](const learn::PolicyPoint& at, const learn::Interval& cost,
-                         const learn::Interval& quality) {
-    return Json{{"cost_ratio", at.cost_share},
-                {"cost_interval", {cost.low, cost.high}},
-                {"quality_ratio", at.quality_share},
-                {"quality_interval", {quality.low, quality.high}},
-                {"tier_share", Shares(at, flags.tiers)}};
-  };
-  out["keep_quality"] = flags.keep_quality;
-  out["weighed"] = point(report.weighed, report.weighed_cost, report.weighed_quality);
-  out["plain"] = point(report.plain, report.plain_cost, report.plain_quality);
-  out["cost_ratio"] = report.weighed.cost_share;
-  out["quality_ratio"] = report.weighed.quality_share;
-  out["tier_share"] = Shares(report.weighed, flags.tiers);
-  return out;
-}
-
-void PrintFigures(std::string_view name, const learn::RoutingFigures& figures) {
-  fmt::print("  {:<8}", name);
-  if (figures.gap) {
-    fmt::print("{:>8.3f}{:>8.3f}{:>8.3f}{:>8.3f}", figures.gap->apgr, figures.gap->cpt50,
-               figures.gap->cpt80, figures.gap->cpt95);
-  } else {
-    fmt::print("{:>8}{:>8}{:>8}{:>8}", "-", "-", "-", "-");
-  }
-  fmt::print("{:>8.3f}{:>8.3f}\n", figures.cost95, figures.cost99);
-}
-
-void Print(const learn::EvalReport& report, const learn::Router& router, const EvalFlags& flags) {
-  fmt::print("{} on {} rows\n", router.version(), report.rows);
-  fmt::print("  {:<8}{:>8}{:>8}{:>8}{:>8}{:>8}{:>8}\n", "", "APGR", "CPT50", "CPT80", "CPT95",
-             "cost95", "cost99");
-  PrintFigures("router", report.router);
-  PrintFigures("random", report.random);
-  PrintFigures("length", report.length);
-  PrintFigures("oracle", report.oracle);
-  fmt::print("  calibration: ECE {:.3f}, Brier {:.3f}, log-loss {:.4f}; mean distance {:.2f}\n",
-             report.calibration_error, report.brier, report.log_loss, report.mean_distance);
-  const auto point = [&](std::string_view name, const learn::PolicyPoint& at,
-                         const learn::Interval& cost, const learn::Interval& quality) {
-    fmt::print(
-        "  {} thresholds for {:.0f} %: cost {:.1f} % [{:.1f}, {:.1f}], quality {:.1f} % [{:.1f}, "
-        "{:.1f}]\n",
-        name, 100 * flags.keep_quality, 100 * at.cost_share, 100 * cost.low, 100 * cost.high,
-        100 * at.quality_share, 100 * quality.low, 100 * quality.high);
-    for (std::size_t t = 0; t < flags.tiers.size(); ++t) {
-      fmt::print("    {:<20} {:5.1f} %\n", flags.tiers[t], 100 * at.tier_share[t]);
-    }
-  };
-  point("weighed", report.weighed, report.weighed_cost, report.weighed_quality);
-  point("plain", report.plain, report.plain_cost, report.plain_quality);
+  auto router = learn::Router::Load(flags.router);
+  if (!router) return std::move(router).error();
+  name = (*router)->version();
+  learn::EvalOptions options;
+  options.tiers = flags.tiers;
+  options.prices = prices;
+  options.only_fold = flags.only_fold;
+  options.keep_quality = flags.keep_quality;
+  return learn::RouteRows(**router, data, options);
 }
 
 int Eval(const EvalFlags& flags) {
-  auto router = learn::Router::Load(flags.router);
-  if (!router) return Fail(router.error());
+  if (flags.router.empty() == (flags.folds == 0)) {
+    return Fail({.code = ErrorCode::kInvalidRequest,
+                 .message = "give either --router or --crossval, which trains its own"});
+  }
   auto data = learn::ReadDataset(flags.data);
   if (!data) return Fail(data.error());
-  auto prices = learn::ReadPrices(flags.prices);
-  if (!prices) return Fail(prices.error());
-  learn::EvalOptions options;
-  options.tiers = flags.tiers;
-  options.prices = std::move(*prices);
-  options.only_fold = flags.only_fold;
-  options.keep_quality = flags.keep_quality;
-  auto report = learn::Evaluate(**router, *data, options);
-  if (!report) return Fail(report.error());
-  if (flags.json) {
-    fmt::print("{}\n", ToJson(*report, **router, flags).dump(2));
-  } else {
-    Print(*report, **router, flags);
+  for (const learn::BadLine& bad : data->first_bad) {
+    fmt::print(stderr, "triage eval: {}:{}: skipped, {}\n", bad.file, bad.line, bad.why);
   }
+  const auto prices = learn::ReadPrices(flags.prices);
+  if (!prices) return Fail(prices.error());
+  Evaluation evaluation;
+  const auto rows = TestRows(flags, *data, *prices, evaluation.router);
+  if (!rows) return Fail(rows.error());
+  std::vector<learn::SliceBy> by;
+  for (const std::string& name : flags.by) {
+    by.push_back(name == "family" ? learn::SliceBy::kFamily : learn::SliceBy::kDataset);
+  }
+  evaluation.tiers = flags.tiers;
+  evaluation.keep_quality = flags.keep_quality;
+  evaluation.bad_lines = data->bad_lines;
+  evaluation.all = learn::Summarise(*rows, flags.tiers.size(), flags.resamples);
+  evaluation.slices = learn::Slices(*rows, flags.tiers.size(), by, flags.resamples);
+  if (!flags.html.empty()) {
+    std::ofstream file(flags.html, std::ios::trunc);
+    file << EvaluationHtml(evaluation);
+    file.close();
+    if (!file) return Fail({.code = ErrorCode::kIo, .message = "cannot write " + flags.html});
+  }
+  fmt::print("{}", flags.json ? EvaluationJson(evaluation) : EvaluationText(evaluation));
   return 0;
 }
 
@@ -142,18 +93,31 @@ int Eval(const EvalFlags& flags) {
 void AddEval(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<EvalFlags>();
   CLI::App* command = app.add_subcommand("eval", "Measure a router on recorded outcomes");
-  command->add_option("--router", flags->router, "The artifact")->required();
+  command->add_option("--router", flags->router, "The artifact");
+  command
+      ->add_option("--crossval", flags->folds,
+                   "Instead of --router: train by so many grouped folds, test each on what it has "
+                   "not seen")
+      ->check(CLI::Range(2, 20));
   command->add_option("--data", flags->data, "Outcome files, JSON lines, plain or gzip")
       ->required();
   command->add_option("--tiers", flags->tiers, "Models that stand for the tiers, cheapest first")
       ->required()
       ->delimiter(',');
   command->add_option("--prices", flags->prices, "Prices of the models")->capture_default_str();
-  command->add_option("--only-fold", flags->only_fold, "Use the rows of this fold only (0 to 4)");
+  command->add_option("--only-fold", flags->only_fold, "Use the rows of this fold only (0 to 4)")
+      ->check(CLI::Range(0, 4));
   command
       ->add_option("--keep-quality", flags->keep_quality, "Share of the top tier's quality to keep")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--by", flags->by, "Figures of each part too: family, dataset")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"family", "dataset"}));
+  command->add_option("--resamples", flags->resamples, "Of the bootstrap")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 100'000));
+  command->add_option("--html", flags->html, "Write a page with charts to this file");
   command->add_flag("--json", flags->json, "One JSON object instead of a table");
   command->callback([flags, &exit_code] { exit_code = Eval(*flags); });
 }

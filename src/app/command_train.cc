@@ -70,11 +70,18 @@ int Train(const TrainFlags& flags) {
   if (!file) return Fail({.code = ErrorCode::kIo, .message = "cannot write " + card});
 
   const learn::ThresholdRow& row = report->router->thresholds(0.95);
-  fmt::print(
-      "{}: learned from {} rows ({} of fold {} left out, {} without a score for every tier, {} bad "
-      "lines)\n",
-      report->router->version(), report->rows, report->rows_left_out, flags.exclude_fold,
-      report->rows_unlabelled, data->bad_lines);
+  const std::string left_out =
+      flags.exclude_fold >= 0
+          ? fmt::format("{} of fold {} left out, ", report->rows_left_out, flags.exclude_fold)
+          : "";
+  fmt::print("{}: learned from {} rows ({}{} without a score for every tier, {} bad lines)\n",
+             report->router->version(), report->rows, left_out, report->rows_unlabelled,
+             data->bad_lines);
+  if (report->router->prior_only()) {
+    fmt::print(
+        "  PRIOR ONLY: nothing in these rows tells which questions need the dearer tier; every "
+        "request will get the base rates\n");
+  }
   for (const learn::TierMetrics& tier : report->tiers) {
     fmt::print("  {}: acceptable {:.1f} %, ECE {:.3f}, log-loss {:.4f}, calibration {}\n",
                tier.model, 100 * tier.base_rate, tier.calibration_error, tier.log_loss,

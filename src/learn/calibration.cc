@@ -34,11 +34,13 @@ std::string_view Name(CalibrationKind kind) {
     case CalibrationKind::kNone: return "none";
     case CalibrationKind::kPlatt: return "platt";
     case CalibrationKind::kIsotonic: return "isotonic";
+    case CalibrationKind::kConstant: return "base rate";
   }
   return "none";
 }
 
 float Calibration::Apply(float log_odds) const {
+  if (kind == CalibrationKind::kConstant) return static_cast<float>(Sigmoid(double{offset}));
   if (kind != CalibrationKind::kIsotonic) {
     return static_cast<float>(Sigmoid(double{slope} * log_odds + double{offset}));
   }
@@ -160,13 +162,27 @@ double LogLoss(std::span<const float> log_odds, std::span<const char> labels,
   return sum / static_cast<double>(labels.size());
 }
 
+namespace {
+
+Calibration FitConstant(std::span<const float>, std::span<const char> labels) {
+  const auto positives = static_cast<double>(std::count(labels.begin(), labels.end(), char{1}));
+  const double negatives = static_cast<double>(labels.size()) - positives;
+  Calibration map;
+  map.kind = CalibrationKind::kConstant;
+  map.offset = static_cast<float>(std::log((positives + 1) / (negatives + 1)));
+  return map;
+}
+
+}  // namespace
+
 CalibrationChoice ChooseCalibration(std::span<const float> log_odds, std::span<const char> labels,
                                     std::span<const int> folds) {
   TRIAGE_CHECK(log_odds.size() == labels.size() && folds.size() == labels.size());
   CalibrationChoice choice;
-  if (labels.empty()) return choice;
-  const auto fit = labels.size() < kIsotonicFrom ? FitPlatt : FitIsotonic;
-  const Calibration identity;
+  choice.map = FitConstant(log_odds, labels);
+  std::vector candidates{FitConstant, FitPlatt};
+  if (labels.size() >= kIsotonicFrom) candidates.push_back(FitIsotonic);
+  std::vector<double> loss(candidates.size());
   for (const int fold : std::set<int>(folds.begin(), folds.end())) {
     std::vector<float> z[2];
     std::vector<char> y[2];
@@ -177,11 +193,16 @@ CalibrationChoice ChooseCalibration(std::span<const float> log_odds, std::span<c
     }
     if (y[0].empty()) return choice;  // one fold only: nothing to measure on
     const double weight = static_cast<double>(y[1].size()) / static_cast<double>(labels.size());
-    choice.loss_before += weight * LogLoss(z[1], y[1], identity);
-    choice.loss_after += weight * LogLoss(z[1], y[1], fit(z[0], y[0]));
+    for (std::size_t c = 0; c < candidates.size(); ++c) {
+      loss[c] += weight * LogLoss(z[1], y[1], candidates[c](z[0], y[0]));
+    }
   }
-  choice.accepted = choice.loss_after < choice.loss_before;
-  if (choice.accepted) choice.map = fit(log_odds, labels);
+  const auto best =
+      static_cast<std::size_t>(std::min_element(loss.begin(), loss.end()) - loss.begin());
+  choice.loss_before = loss[0];
+  choice.loss_after = loss[best];
+  choice.accepted = best > 0;
+  choice.map = candidates[best](log_odds, labels);
   return choice;
 }
 

@@ -7,15 +7,15 @@
 
 namespace triage::learn {
 
-enum class CalibrationKind : std::uint8_t { kNone, kPlatt, kIsotonic };
+enum class CalibrationKind : std::uint8_t { kNone, kPlatt, kIsotonic, kConstant };
 
 std::string_view Name(CalibrationKind kind);
 
 /// A rising map from a model's log-odds to a probability.
 struct Calibration {
   CalibrationKind kind = CalibrationKind::kNone;
-  float slope = 1;  ///< Platt: sigmoid(slope · z + offset)
-  float offset = 0;
+  float slope = 1;       ///< Platt: sigmoid(slope · z + offset)
+  float offset = 0;      ///< constant: sigmoid(offset), the base rate
   std::vector<float> z;  ///< isotonic: knots, rising; linear between, constant outside
   std::vector<float> p;
 
@@ -34,15 +34,15 @@ double LogLoss(std::span<const float> log_odds, std::span<const char> labels,
                const Calibration& map);
 
 struct CalibrationChoice {
-  Calibration map;         ///< the identity (sigmoid) when the fitted one did not help
-  double loss_before = 0;  ///< held-out log-loss of the plain sigmoid
-  double loss_after = 0;   ///< held-out log-loss of the fitted map
-  bool accepted = false;
+  Calibration map;         ///< constant when no fitted one helped
+  double loss_before = 0;  ///< held-out log-loss of the base rate
+  double loss_after = 0;   ///< held-out log-loss of the chosen map
+  bool accepted = false;   ///< the scores are of use
 };
 
-/// Platt below 1,000 labels, isotonic above. Fitted by folds and accepted only if the log-loss on
-/// the folds left out falls; then fitted on everything. `folds` gives each row's fold; labels are 0
-/// or 1.
+/// Platt, from 1,000 labels on isotonic too: the one with the least log-loss on the folds left out,
+/// fitted on everything; the base rate if neither beats it there. `folds` gives each row's fold;
+/// labels are 0 or 1.
 CalibrationChoice ChooseCalibration(std::span<const float> log_odds, std::span<const char> labels,
                                     std::span<const int> folds);
 

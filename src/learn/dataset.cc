@@ -72,7 +72,13 @@ class RowParser {
     Text(json, "family", row.family);
     Text(json, "dataset", row.dataset);
     const auto functions = json.find("functions");
-    row.tools = functions != json.end() && !functions->empty();
+    if (functions != json.end()) {
+      // One definition may stand without a list.
+      const std::size_t count = functions->is_array() ? functions->size()
+                                : functions->empty()  ? 0
+                                                      : 1;
+      row.tools = static_cast<std::uint16_t>(std::min<std::size_t>(count, 65'535));
+    }
     const auto scores = json.find("scores");
     if (scores == json.end() || !scores->is_object() || scores->empty()) {
       return "no object with scores in \"scores\"";
@@ -121,6 +127,12 @@ const Outcome* Row::Find(std::uint32_t model) const {
     if (outcome.model == model) return &outcome;
   }
   return nullptr;
+}
+
+llm::Needs NeedsOf(const Row& row) {
+  llm::Needs needs;
+  needs.tools = row.tools > 0;
+  return needs;
 }
 
 std::optional<std::uint32_t> Dataset::FindModel(std::string_view name) const {
@@ -238,6 +250,13 @@ NanoDollars RowCost(std::int64_t prompt_tokens, std::int64_t output_tokens,
   sum.Add(prompt_tokens, price.input);
   sum.Add(output_tokens, price.output);
   return sum.Rounded();
+}
+
+float ExpectedCost(std::int64_t prompt_tokens, float output_tokens, const ModelPrice& price) {
+  const double sum =
+      static_cast<double>(prompt_tokens) * static_cast<double>(price.input.nano_dollars) +
+      double{output_tokens} * static_cast<double>(price.output.nano_dollars);
+  return static_cast<float>(sum / 1e6);
 }
 
 }  // namespace triage::learn

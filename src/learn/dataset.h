@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/money.h"
+#include "llm/types.h"
 
 namespace triage::learn {
 
@@ -25,11 +26,14 @@ struct Row {
   std::string family;
   std::string dataset;
   std::string prompt;
-  bool tools = false;  ///< the request carried tool definitions
+  std::uint16_t tools = 0;  ///< how many tool definitions the request carried
   std::vector<Outcome> outcomes;
 
   const Outcome* Find(std::uint32_t model) const;
 };
+
+/// What a request with this row's prompt asks of a model.
+llm::Needs NeedsOf(const Row& row);
 
 /// A line that could not be used.
 struct BadLine {
@@ -86,5 +90,8 @@ class OutputLengths {
 /// Cost of one question at one model.
 NanoDollars RowCost(std::int64_t prompt_tokens, std::int64_t output_tokens,
                     const ModelPrice& price);
+
+/// The same for an answer of expected length, in nano-dollars: a belief, never an account.
+float ExpectedCost(std::int64_t prompt_tokens, float output_tokens, const ModelPrice& price);
 
 }  // namespace triage::learn

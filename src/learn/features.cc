@@ -77,6 +77,15 @@ constexpr int kUnigramShift = 32 - 16;
 constexpr int kBigramShift = 32 - 17;
 constexpr int kCharShift = 32 - 16;
 
+constexpr std::uint32_t HashWord(std::string_view word) {
+  std::uint32_t hash = kWordSeed;
+  for (const char c : word) hash = (hash ^ static_cast<unsigned char>(c)) * kWordPrime;
+  return hash;
+}
+
+constexpr std::array kNegations = {HashWord("not"),       HashWord("except"), HashWord("false"),
+                                   HashWord("incorrect"), HashWord("least"),  HashWord("never")};
+
 float Log(double count, double scale) {
   return static_cast<float>(std::log2(1 + count) / scale);
 }
@@ -108,6 +117,14 @@ struct Features::Counts {
   std::uint32_t option_bytes = 0;
   std::uint32_t option_digits = 0;
   std::uint32_t list_lines = 0;
+  std::uint32_t question_bytes = 0;  // before the first option
+  std::uint32_t longest_option = 0;
+  std::uint32_t shortest_option = 0;
+  std::uint32_t longest_number = 0;  // digits
+  std::uint32_t decimals = 0;
+  std::uint32_t negations = 0;
+  std::uint32_t blanks = 0;
+  std::uint32_t distinct = 0;  // single words
 };
 
 std::string_view Name(Shape shape) {
@@ -126,7 +143,11 @@ std::string_view Name(Shape shape) {
       "tools",           "schema",
       "images",          "several choices",
       "output limit",    "impact",
-      "error tolerance", "truncated text"};
+      "error tolerance", "truncated text",
+      "question length", "unlike options",
+      "great numbers",   "decimal fractions",
+      "negations",       "gaps to fill in",
+      "vocabulary"};
   return kNames[static_cast<std::size_t>(shape)];
 }
 
@@ -163,9 +184,20 @@ void Features::Scan(std::string_view text, Counts& counts) {
   bool word_has_digit = false;
   bool in_options = false;
   std::uint8_t last = ' ';
+  std::uint32_t option_bytes = 0;
+  std::uint32_t digits = 0;
+  const auto end_option = [&] {
+    counts.longest_option = std::max(counts.longest_option, option_bytes);
+    counts.shortest_option =
+        counts.options == 1 ? option_bytes : std::min(counts.shortest_option, option_bytes);
+  };
   const auto end_word = [&] {
     const std::uint32_t word = hash * kMix;
+    const std::size_t before = word_count;
     Insert(word >> kUnigramShift, words, word_count);
+    counts.distinct += static_cast<std::uint32_t>(word_count - before);
+    for (const std::uint32_t negation : kNegations) counts.negations += hash == negation ? 1 : 0;
+    counts.blanks += last == '_' ? 1 : 0;
     if (previous != 0) {
       const std::uint32_t pair = (previous ^ std::rotl(word, 13)) * kMix;
       Insert(kUnigramBuckets + (pair >> kBigramShift), words, word_count);
@@ -181,6 +213,8 @@ void Features::Scan(std::string_view text, Counts& counts) {
     if (rest.size() < 3) return;
     const bool mark = (rest[1] == '.' || rest[1] == ')') && rest[2] == ' ';
     if (mark && rest[0] >= 'A' && rest[0] <= 'J') {
+      if (in_options) end_option();
+      option_bytes = 0;
       ++counts.options;
       in_options = true;
     } else if ((mark && rest[0] >= '0' && rest[0] <= '9') ||
@@ -191,6 +225,15 @@ void Features::Scan(std::string_view text, Counts& counts) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const ByteInfo info = kTable[static_cast<unsigned char>(text[i])];
     ++counts.of[info.cls];
+    if (info.cls == kDigit) {
+      counts.longest_number = std::max(counts.longest_number, ++digits);
+    } else if (digits > 0) {
+      digits = 0;
+      counts.decimals += text[i] == '.' && i + 1 < text.size() &&
+                                 kTable[static_cast<unsigned char>(text[i + 1])].cls == kDigit
+                             ? 1
+                             : 0;
+    }
     if (info.word != 0) {
       hash = (hash ^ info.lower) * kWordPrime;
       in_word = true;
@@ -200,16 +243,32 @@ void Features::Scan(std::string_view text, Counts& counts) {
       if (in_word) end_word();
       if (info.cls == kNewline) line_start(text.substr(i + 1));
     }
-    if (in_options) ++counts.option_bytes;
+    if (in_options) {
+      ++counts.option_bytes;
+      ++option_bytes;
+    } else {
+      ++counts.question_bytes;
+    }
     if (info.lower == ' ' && last == ' ') continue;
     last = info.lower;
     window = (window << 8) | info.lower;
     Insert(kWordBuckets + ((window * kMix) >> kCharShift), chars, char_count);
   }
   if (in_word) end_word();
+  if (in_options) end_option();
   counts.bytes += static_cast<std::uint32_t>(text.size());
   word_count_ = word_count;
   char_count_ = char_count;
+}
+
+void Features::InsertTag(char kind, std::string_view text) {
+  if (text.empty()) return;
+  constexpr std::size_t kRead = 256;
+  std::uint32_t hash = (kWordSeed ^ static_cast<unsigned char>(kind)) * kWordPrime;
+  for (const char c : text.substr(0, kRead)) {
+    hash = (hash ^ kTable[static_cast<unsigned char>(c)].lower) * kWordPrime;
+  }
+  Insert(kUnigramBuckets + ((hash * kMix) >> kBigramShift), words_.get(), word_count_);
 }
 
 void Features::Extract(std::span<const llm::Turn> turns, const llm::Needs& needs,
@@ -219,6 +278,7 @@ void Features::Extract(std::span<const llm::Turn> turns, const llm::Needs& needs
   std::string_view previous;
   std::size_t user_turns = 0;
   std::size_t system_bytes = 0;
+  std::string_view system;
   for (const llm::Turn& turn : turns) {
     if (turn.role == llm::Role::kUser) {
       previous = last;
@@ -226,6 +286,7 @@ void Features::Extract(std::span<const llm::Turn> turns, const llm::Needs& needs
       ++user_turns;
     } else if (turn.role == llm::Role::kSystem) {
       system_bytes += turn.text.size();
+      if (system.empty()) system = turn.text;
     }
   }
   const auto scan = [this](std::string_view text, std::size_t head, Counts& counts) {
@@ -241,6 +302,9 @@ void Features::Extract(std::span<const llm::Turn> turns, const llm::Needs& needs
   const bool cut = scan(last, kHead, counts);
   Counts before;  // its n-grams count, its shape does not
   scan(previous, kPreviousHead, before);
+  // Kinds of traffic by one bucket each: boiler-plate tells what it is for, its words nothing.
+  InsertTag('f', context.feature);
+  InsertTag('s', system);
 
   const auto set = [this](Shape which, float value) {
     shape_[static_cast<std::size_t>(which)] = value;
@@ -288,6 +352,18 @@ void Features::Extract(std::span<const llm::Turn> turns, const llm::Needs& needs
   set(Shape::kTolerance,
       static_cast<float>(context.error_tolerance) - static_cast<float>(llm::Tolerance::kNormal));
   set(Shape::kTruncated, cut ? 1 : 0);
+  set(Shape::kQuestionLength, Log(counts.question_bytes, 12));
+  if (counts.options > 1) {
+    set(Shape::kOptionSpread,
+        Log(static_cast<double>(counts.longest_option) / std::max(1U, counts.shortest_option), 5));
+  }
+  set(Shape::kMagnitude, std::min(2.0F, static_cast<float>(counts.longest_number) / 8));
+  set(Shape::kDecimals, Log(counts.decimals, 5));
+  set(Shape::kNegation, Log(counts.negations, 3));
+  set(Shape::kBlanks, Log(counts.blanks, 3));
+  set(Shape::kVocabulary,
+      counts.words > 0 ? static_cast<float>(counts.distinct) / static_cast<float>(counts.words)
+                       : 0);
 }
 
 void Features::Serialize(std::string& out) const {

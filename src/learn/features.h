@@ -15,7 +15,7 @@ namespace triage::learn {
 
 /// Changes whenever the same request would give other features; part of every artifact and stored
 /// vector.
-inline constexpr std::uint32_t kFeatureSchema = 1;
+inline constexpr std::uint32_t kFeatureSchema = 2;
 
 inline constexpr std::uint32_t kUnigramBuckets = 1U << 16;  ///< hashed words
 inline constexpr std::uint32_t kBigramBuckets = 1U << 17;   ///< hashed neighbours
@@ -54,7 +54,14 @@ enum class Shape : std::uint8_t {
   kOutputLimit,
   kImpact,
   kTolerance,
-  kTruncated,  ///< the text was longer than what is read
+  kTruncated,       ///< the text was longer than what is read
+  kQuestionLength,  ///< logarithm of the bytes before the first answer option
+  kOptionSpread,    ///< how unlike in length the answer options are
+  kMagnitude,       ///< digits of the longest whole number
+  kDecimals,        ///< logarithm of the count of decimal fractions
+  kNegation,        ///< logarithm of the count of "not", "except", "false", …
+  kBlanks,          ///< gaps to be filled in, "___"
+  kVocabulary,      ///< share of distinct words among all words
   kCount,
 };
 
@@ -63,13 +70,14 @@ inline constexpr std::size_t kShapes = static_cast<std::size_t>(Shape::kCount);
 /// A few words for explanations: "answer options", "length", …
 std::string_view Name(Shape shape);
 
-/// The features of one request: the set of hashed n-grams of its last two user turns, and its
-/// shape. Owns all its memory (about 260 KB) from construction on; Extract allocates nothing and
-/// takes time linear in the sampled text, which is bounded. One per thread, reused.
+/// The features of one request: the set of hashed n-grams of its last two user turns, the feature
+/// that asks and the class of its system prompt as one bucket each, and its shape. Owns all its
+/// memory (about 260 KB) from construction on; Extract allocates nothing and takes time linear in
+/// the sampled text, which is bounded. One per thread, reused.
 class Features {
  public:
   /// Of a long last user turn this much of its head and of its tail is read.
-  static constexpr std::size_t kHead = 8192;
+  static constexpr std::size_t kHead = 4096;
   /// Of the user turn before it: head and tail each.
   static constexpr std::size_t kPreviousHead = 1024;
 
@@ -103,6 +111,7 @@ class Features {
   void Clear();
   void Insert(std::uint32_t bucket, std::uint32_t* list, std::size_t& count);
   void Scan(std::string_view text, Counts& counts);
+  void InsertTag(char kind, std::string_view text);
 
   static constexpr std::size_t kCapacity = 2 * (kHead + kPreviousHead) + 64;
   std::unique_ptr<std::uint64_t[]> seen_;  // one bit a bucket

@@ -108,8 +108,10 @@ TEST(Features, ReadTheLastTwoUserTurnsAndNotTheSystemPrompt) {
                              {llm::Role::kUser, "middle"},
                              {llm::Role::kAssistant, "answer"},
                              {llm::Role::kUser, "newest"}};
-  features.Extract(turns, {.tools = true}, {}, 100);
-  EXPECT_EQ(features.words().size(), 2U);
+  llm::Needs needs;
+  needs.tools = true;
+  features.Extract(turns, needs, {}, 100);
+  EXPECT_EQ(features.words().size(), 3U);  // one bucket for the class of the system prompt
   EXPECT_GT(features.shape(Shape::kSystemLength), 0);
   EXPECT_GT(features.shape(Shape::kTurns), 0);
   EXPECT_EQ(features.shape(Shape::kTools), 1);

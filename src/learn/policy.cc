@@ -8,12 +8,6 @@ namespace {
 
 constexpr float kNever = 2;  ///< no sufficiency reaches it
 
-double TopCost(std::span<const RoutedRow> rows, std::size_t tiers) {
-  double sum = 0;
-  for (const RoutedRow& row : rows) sum += static_cast<double>(row.cost[tiers - 1]);
-  return sum;
-}
-
 Thresholds AlwaysTop() {
   Thresholds threshold;
   threshold.fill(kNever);
@@ -151,57 +145,21 @@ PolicyPoint Cheapest(std::span<const PolicyPoint> frontier, double quality_share
   return top;
 }
 
-double RandomMixCost(std::span<const RoutedRow> rows, std::size_t tiers, double quality_share) {
-  std::array<double, kMaxTiers> cost{};
-  std::array<double, kMaxTiers> quality{};
-  for (const RoutedRow& row : rows) {
-    for (std::size_t t = 0; t < tiers; ++t) {
-      cost[t] += static_cast<double>(row.cost[t]);
-      quality[t] += double{row.score[t]};
-    }
-  }
+double RandomMixCost(const std::array<double, kMaxTiers>& cost,
+                     const std::array<double, kMaxTiers>& score, std::size_t tiers,
+                     double quality_share) {
   const double top_cost = cost[tiers - 1];
-  const double wanted = quality_share * quality[tiers - 1];
+  const double wanted = quality_share * score[tiers - 1];
   double best = top_cost;
   for (std::size_t a = 0; a < tiers; ++a) {
-    if (quality[a] >= wanted) best = std::min(best, cost[a]);
+    if (score[a] >= wanted) best = std::min(best, cost[a]);
     for (std::size_t b = 0; b < tiers; ++b) {
-      if (!(quality[a] < wanted && quality[b] >= wanted)) continue;
-      const double part = (wanted - quality[a]) / (quality[b] - quality[a]);
+      if (!(score[a] < wanted && score[b] >= wanted)) continue;
+      const double part = (wanted - score[a]) / (score[b] - score[a]);
       best = std::min(best, cost[a] + part * (cost[b] - cost[a]));
     }
   }
   return top_cost > 0 ? best / top_cost : 1;
-}
-
-double OracleCost(std::span<const RoutedRow> rows, std::size_t tiers, double quality_share) {
-  const double top_cost = TopCost(rows, tiers);
-  if (rows.empty() || !(top_cost > 0)) return 1;
-  const double mean_cost = top_cost / static_cast<double>(rows.size());
-  double top_score = 0;
-  for (const RoutedRow& row : rows) top_score += double{row.score[tiers - 1]};
-  double best = 1;
-  // From "cost is nothing" to "only cost counts": the cheapest that keeps the quality.
-  for (double price = 1e-4; price < 1e3; price *= 1.2) {
-    double cost = 0;
-    double score = 0;
-    for (const RoutedRow& row : rows) {
-      std::size_t take = 0;
-      double value = -1e300;
-      for (std::size_t t = 0; t < tiers; ++t) {
-        const double v =
-            double{row.score[t]} - price * static_cast<double>(row.cost[t]) / mean_cost;
-        if (v > value) {
-          value = v;
-          take = t;
-        }
-      }
-      cost += static_cast<double>(row.cost[take]);
-      score += double{row.score[take]};
-    }
-    if (score >= quality_share * top_score) best = std::min(best, cost / top_cost);
-  }
-  return best;
 }
 
 }  // namespace triage::learn

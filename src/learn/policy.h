@@ -19,6 +19,9 @@ enum class ThresholdRule : std::uint8_t {
 /// One question with what the router thinks of it and what each tier made of it.
 struct RoutedRow {
   std::array<float, kMaxTiers> sufficiency{};
+  /// What is expected of each tier's score, as a share of the top tier's; 1 for the top tier.
+  std::array<float, kMaxTiers> value{};
+  std::array<float, kMaxTiers> expected_cost{};  ///< nano-dollars
   float cost_weight = 1;
   std::array<float, kMaxTiers> score{};
   std::array<std::int64_t, kMaxTiers> cost{};  ///< nano-dollars
@@ -53,11 +56,10 @@ std::vector<PolicyPoint> Frontier(std::span<const RoutedRow> rows, const Policy&
 PolicyPoint Cheapest(std::span<const PolicyPoint> frontier, double quality_share,
                      std::size_t tiers);
 
-/// Cost share of the cheapest random mix of single tiers that keeps this share of quality.
-double RandomMixCost(std::span<const RoutedRow> rows, std::size_t tiers, double quality_share);
-
-/// Cost share when every question goes to the tier that is best for it at the price that keeps this
-/// share of quality.
-double OracleCost(std::span<const RoutedRow> rows, std::size_t tiers, double quality_share);
+/// Cost share of the cheapest random mix of single tiers that keeps this share of quality, from the
+/// sums over all rows of each tier's costs and scores.
+double RandomMixCost(const std::array<double, kMaxTiers>& cost,
+                     const std::array<double, kMaxTiers>& score, std::size_t tiers,
+                     double quality_share);
 
 }  // namespace triage::learn

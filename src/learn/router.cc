@@ -103,6 +103,18 @@ std::string Payload(const RouterParts& parts) {
   Put(out, parts.scale);
   PutList(out, parts.idf);
   Put(out, parts.shape);
+  Put(out, static_cast<std::uint32_t>(parts.gain.size()));
+  for (const GainModel& gain : parts.gain) {
+    Put(out, gain.trees.base);
+    PutList(out, gain.trees.trees);
+    Put(out, gain.trust);
+    Put(out, gain.offset);
+    Put(out, gain.prior);
+    Put(out, gain.slope);
+    Put(out, gain.centre);
+  }
+  Put(out, parts.top_score);
+  Put(out, parts.kind_rows);
   Put(out, static_cast<std::uint32_t>(parts.calibration.size()));
   for (const Calibration& map : parts.calibration) {
     Put(out, map.kind);
@@ -133,12 +145,23 @@ std::string_view Inconsistency(const RouterParts& parts) {
   if (tiers < 2 || tiers > kMaxTiers) return "the number of tiers is not 2..8";
   if (parts.buckets.size() != kBuckets || parts.idf.size() != kBuckets) return "wrong table size";
   if (parts.calibration.size() != tiers - 1 || parts.prior.size() != tiers - 1 ||
-      parts.tokens.size() != tiers) {
+      parts.gain.size() != tiers - 1 || parts.tokens.size() != tiers) {
     return "per-tier tables do not match the tiers";
   }
   if (parts.thresholds.empty()) return "no thresholds";
   bool finite = AllFinite(parts.scale) && AllFinite(parts.prior) && AllFinite({&parts.band, 1}) &&
                 AllFinite({&parts.unknown_usual, 1}) && AllFinite({&parts.unknown_far, 1});
+  if (!(parts.top_score > 0)) return "the top tier never scored";
+  for (const GainModel& gain : parts.gain) {
+    finite = finite && AllFinite(gain.offset) &&
+             AllFinite({{gain.trees.base, gain.trust, gain.prior, gain.slope, gain.centre}});
+    for (const Tree& tree : gain.trees.trees) {
+      finite = finite && AllFinite(tree.threshold) && AllFinite(tree.leaf);
+      for (const std::uint8_t feature : tree.feature) {
+        if (feature >= kColumns) return "a tree asks for an unknown feature";
+      }
+    }
+  }
   for (const HeadValues& row : parts.shape) finite = finite && AllFinite(row);
   for (const auto& row : parts.tokens) finite = finite && AllFinite(row);
   for (const ThresholdRow& row : parts.thresholds) {
@@ -149,7 +172,7 @@ std::string_view Inconsistency(const RouterParts& parts) {
     if (map.z.size() != map.p.size() || !std::is_sorted(map.z.begin(), map.z.end())) {
       return "broken calibration";
     }
-    if (map.kind > CalibrationKind::kIsotonic) return "unknown calibration";
+    if (map.kind > CalibrationKind::kConstant) return "unknown calibration";
     finite = finite && AllFinite(map.z) && AllFinite(map.p) && std::isfinite(map.slope) &&
              std::isfinite(map.offset);
   }
@@ -245,6 +268,18 @@ Result<std::shared_ptr<const Router>> Router::Parse(std::string_view bytes) {
   in.Get(parts.scale);
   in.Get(parts.idf, kBuckets);
   in.Get(parts.shape);
+  parts.gain.resize(in.Size(kMaxTiers));
+  for (GainModel& gain : parts.gain) {
+    in.Get(gain.trees.base);
+    in.Get(gain.trees.trees);
+    in.Get(gain.trust);
+    in.Get(gain.offset);
+    in.Get(gain.prior);
+    in.Get(gain.slope);
+    in.Get(gain.centre);
+  }
+  in.Get(parts.top_score);
+  in.Get(parts.kind_rows);
   parts.calibration.resize(in.Size(kMaxTiers));
   for (Calibration& map : parts.calibration) {
     in.Get(map.kind);
@@ -270,75 +305,86 @@ namespace {
 struct Group {
   std::array<std::int32_t, kHeads> sum{};
   std::uint32_t squares = 0;  // of quantised idf
-  std::uint32_t words = 0;    // single words, and how many of them training saw
-  std::uint32_t known = 0;
 };
 
-Group SumGroup(const RouterParts& parts, std::span<const std::uint32_t> list) {
-  Group group;
-  for (const std::uint32_t bucket : list) {
-    const auto& row = parts.buckets[bucket];
-    for (std::size_t h = 0; h < kHeads; ++h) group.sum[h] += row[h];
-    const std::uint32_t idf = parts.idf[bucket];
-    group.squares += idf * idf;
-    const bool word = bucket < kUnigramBuckets;
-    group.words += word ? 1 : 0;
-    group.known += word && idf != 0 ? 1 : 0;
-  }
-  return group;
+void Add(const RouterParts& parts, std::uint32_t bucket, Group& group) {
+  const auto& row = parts.buckets[bucket];
+  for (std::size_t h = 0; h < kHeads; ++h) group.sum[h] += row[h];
+  const std::uint32_t idf = parts.idf[bucket];
+  group.squares += idf * idf;
 }
 
-void Combine(const RouterParts& parts, const Features& features, const Group& words,
-             HeadValues& heads) {
-  const Group chars = SumGroup(parts, features.chars());
-  for (const Group* group : {&words, &chars}) {
-    if (group->squares == 0) continue;
-    const float norm = kIdfScale / std::sqrt(static_cast<float>(group->squares));
+/// Fills `heads`; returns how much of the n-grams training has not seen.
+Unknown Sum(const RouterParts& parts, const Features& features, HeadValues& heads) {
+  std::array<Group, 2> groups;
+  std::uint32_t words = 0;
+  std::uint32_t known_words = 0;
+  std::uint32_t known_pairs = 0;
+  for (const std::uint32_t bucket : features.words()) {
+    Add(parts, bucket, groups[0]);
+    const std::uint32_t known = parts.idf[bucket] != 0 ? 1 : 0;
+    const std::uint32_t word = bucket < kUnigramBuckets ? 1 : 0;
+    words += word;
+    known_words += known & word;
+    known_pairs += known & ~word;
+  }
+  for (const std::uint32_t bucket : features.chars()) Add(parts, bucket, groups[1]);
+  for (const Group& group : groups) {
+    if (group.squares == 0) continue;
+    const float norm = kIdfScale / std::sqrt(static_cast<float>(group.squares));
     for (std::size_t h = 0; h < kHeads; ++h) {
-      heads[h] += static_cast<float>(group->sum[h]) * norm * parts.scale[h];
+      heads[h] += static_cast<float>(group.sum[h]) * norm * parts.scale[h];
     }
   }
   for (std::size_t i = 0; i < kShapes; ++i) {
     for (std::size_t h = 0; h < kHeads; ++h) heads[h] += features.shape()[i] * parts.shape[i][h];
   }
+  return UnknownShares(words, known_words, features.words().size() - words, known_pairs);
 }
 
 }  // namespace
 
-HeadValues Router::Heads(const Features& features) const {
-  HeadValues heads{};
-  Combine(parts_, features, SumGroup(parts_, features.words()), heads);
-  return heads;
+bool Router::prior_only() const {
+  return std::all_of(parts_.calibration.begin(), parts_.calibration.end(),
+                     [](const auto& map) { return map.kind == CalibrationKind::kConstant; });
 }
 
 Prediction Router::Predict(const Features& features) const {
-  const Group words = SumGroup(parts_, features.words());
   HeadValues heads{};
-  Combine(parts_, features, words, heads);
+  const Unknown unknown = Sum(parts_, features, heads);
+  Inputs inputs;
+  FillInputs(heads, tiers(), features.shape(), unknown, inputs);
 
   Prediction result;
   result.tiers = tiers();
-  const float unknown =
-      words.words == 0 ? 1.0F
-                       : 1.0F - static_cast<float>(words.known) / static_cast<float>(words.words);
+  const Kind kind = KindOf(features.shape());
+  const bool seen = parts_.kind_rows[static_cast<std::size_t>(kind)] >= kLeastKindRows;
   const float usual = parts_.unknown_usual;
-  result.distance = std::clamp((unknown - usual) / std::max(1 - usual, 1e-6F), 0.0F, 1.0F);
+  result.distance =
+      seen ? std::clamp((unknown.words - usual) / std::max(1 - usual, 1e-6F), 0.0F, 1.0F) : 1.0F;
   // Beyond what held-out rows showed, the learned score fades into the base rate.
   const float far = parts_.unknown_far;
-  const float trust = 1 - std::clamp((unknown - far) / std::max(1 - far, 1e-6F), 0.0F, 1.0F);
+  const float trust =
+      seen ? 1 - std::clamp((unknown.words - far) / std::max(1 - far, 1e-6F), 0.0F, 1.0F) : 0.0F;
   for (std::size_t t = 0; t + 1 < tiers(); ++t) {
-    const float p = parts_.calibration[t].Apply(heads[t]);
+    const GainModel& gain = parts_.gain[t];
+    const float raw = trust > 0 ? gain.Raw(inputs, t, kind) : 0.0F;
+    const float p = trust > 0 ? parts_.calibration[t].Apply(kGainScale * raw) : 0.0F;
+    const float learned = trust > 0 ? gain.Expected(raw) : 0.0F;
     result.sufficiency[t] = trust * p + (1 - trust) * parts_.prior[t];
+    result.value[t] = 1 + (trust * learned + (1 - trust) * gain.prior) / parts_.top_score;
   }
   result.sufficiency[tiers() - 1] = 1;
+  result.value[tiers() - 1] = 1;
   for (std::size_t t = 0; t < tiers(); ++t) {
     const auto [a, b] = parts_.tokens[t];
-    result.output_tokens[t] = std::exp(std::clamp(a + b * heads[kHeads - 1], 0.0F, 12.0F));
+    result.output_tokens[t] = std::exp(std::clamp(a + b * heads[Heads::kLength], 0.0F, 12.0F));
   }
   constexpr float kBytesPerToken = 4;
   const float prompt = std::exp2(features.shape(Shape::kLength) * 12) / kBytesPerToken;
   const float cost = result.output_tokens[tiers() - 1] + parts_.prompt_cost * prompt;
-  result.cost_weight = std::clamp(cost / parts_.mean_top_cost, 0.25F, 4.0F);
+  const float weight = std::clamp(cost / parts_.mean_top_cost, 0.25F, 4.0F);
+  result.cost_weight = 1 + trust * (weight - 1);
   return result;
 }
 

@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "base/error.h"
+#include "learn/blend.h"
 #include "learn/calibration.h"
 #include "learn/linear.h"
 
 namespace triage::learn {
 
-inline constexpr std::size_t kMaxTiers = 8;
-inline constexpr std::uint32_t kArtifactFormat = 1;
+inline constexpr std::uint32_t kArtifactFormat = 2;
 /// Width on both sides of a threshold within which a request escalates.
 inline constexpr float kDefaultBand = 0.05F;
 
@@ -25,6 +25,9 @@ struct Prediction {
   /// Calibrated probability that the tier's answer will be acceptable: at least as good as the top
   /// tier's answer to the same question. 1 for the top tier.
   std::array<float, kMaxTiers> sufficiency{};
+  /// Expected score as a share of the top tier's: 1 for the top tier, more where a tier is expected
+  /// to do better. Ranks requests as sufficiency does; what the expected-cost rule weighs.
+  std::array<float, kMaxTiers> value{};
   std::array<float, kMaxTiers> output_tokens{};  ///< expected length of the tier's answer
   /// Expected cost of the top tier's answer ÷ the mean over the training data, ¼ to 4.
   float cost_weight = 1;
@@ -61,13 +64,16 @@ struct RouterParts {
   std::array<float, kHeads> scale{};
   std::vector<std::uint8_t> idf;  ///< kBuckets; 0 = unknown, else idf × kIdfScale
   std::array<HeadValues, kShapes> shape{};
-  std::vector<Calibration> calibration;      ///< one per tier below the top
-  std::vector<float> prior;                  ///< base rate per tier below the top
-  std::vector<std::array<float, 2>> tokens;  ///< per tier: exp(a + b · length head)
-  float mean_top_cost = 1;                   ///< of the top tier, in its answer tokens
-  float prompt_cost = 0;                     ///< top tier: cost of a prompt token ÷ an answer token
-  float unknown_usual = 0;                   ///< median share of unknown words on held-out rows
-  float unknown_far = 1;                     ///< its 99th percentile
+  std::vector<GainModel> gain;                    ///< one per tier below the top
+  float top_score = 1;                            ///< mean score of the top tier
+  std::vector<Calibration> calibration;           ///< of the raw gain, one per tier below the top
+  std::vector<float> prior;                       ///< base rate per tier below the top
+  std::array<std::uint32_t, kKinds> kind_rows{};  ///< how many rows of each kind it learned from
+  std::vector<std::array<float, 2>> tokens;       ///< per tier: exp(a + b · length head)
+  float mean_top_cost = 1;                        ///< of the top tier, in its answer tokens
+  float prompt_cost = 0;    ///< top tier: cost of a prompt token ÷ an answer token
+  float unknown_usual = 0;  ///< median share of unknown words on held-out rows
+  float unknown_far = 1;    ///< its 99th percentile
   float band = kDefaultBand;
   std::vector<ThresholdRow> thresholds;  ///< rising keep_quality
 };
@@ -101,8 +107,8 @@ class Router {
   /// Allocates nothing; time linear in the number of features.
   Prediction Predict(const Features& features) const;
 
-  /// Log-odds of each tier before calibration, and the length head; for training and evaluation.
-  HeadValues Heads(const Features& features) const;
+  /// True when nothing learned beat the base rates on unseen rows: every request gets the same.
+  bool prior_only() const;
 
   /// Thresholds for the smallest tuned quality ≥ `keep_quality` (0..1); the strictest row above the
   /// table's end.

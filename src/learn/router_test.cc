@@ -97,12 +97,14 @@ TEST_F(TrainedRouter, KeepsItsQualityOnUnseenQuestionsForLess) {
   const auto report = Evaluate(router(), Synthetic(400, 99), options);
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->rows, 400U);
-  EXPECT_GT(report->plain.quality_share, 0.86);
-  EXPECT_LT(report->plain.cost_share, 0.8);
+  EXPECT_GT(report->plain.point.quality_share, 0.86);
+  EXPECT_LT(report->plain.point.cost_share, 0.8);
   ASSERT_TRUE(report->router.gap);
-  EXPECT_GT(report->router.gap->apgr, 0.6);
-  EXPECT_GE(report->oracle.gap->apgr, report->router.gap->apgr);
-  EXPECT_LT(report->oracle.cost95, report->router.cost95 + 0.02);
+  EXPECT_GT(report->router.gap->apgr.value, 0.6);
+  EXPECT_GE(report->oracle.gap->apgr.value, report->router.gap->apgr.value);
+  EXPECT_LT(report->oracle.cost95.value, report->router.cost95.value + 0.02);
+  EXPECT_GT(report->weighed.skill.interval.low, 0);
+  EXPECT_TRUE(BetterThanShuffle(*report));
 }
 
 TEST_F(TrainedRouter, IsTheSameOnEveryTraining) {
@@ -198,26 +200,88 @@ TEST(Train, NeverLooksAtTheExcludedFold) {
   EXPECT_EQ(Train(data, options)->router->version(), before->router->version());
 }
 
-TEST(Gap, AgreesWithAHandComputedCurve) {
-  // Order of strong calls: 0, 1, 2, 3. Gains 1, 0, 1, 0; PGR after each: .5, .5, 1, 1.
-  const std::vector<float> sufficiency{0.1F, 0.2F, 0.3F, 0.4F};
-  const std::vector<float> weak{0, 1, 0, 0};
-  const std::vector<float> strong{1, 1, 1, 0};
-  const GapCurve curve = MeasureGap(sufficiency, weak, strong);
-  EXPECT_NEAR(curve.apgr, 0.25 * (0.25 + 0.5 + 0.75 + 1), 1e-12);
-  EXPECT_NEAR(curve.cpt50, 0.25, 1e-12);
-  EXPECT_NEAR(curve.cpt80, 0.5 + 0.25 * 0.6, 1e-12);
-  EXPECT_NEAR(curve.cpt95, 0.5 + 0.25 * 0.9, 1e-12);
+TEST(Train, SaysSoWhenNothingBeatsTheBaseRates) {
+  Dataset data = Synthetic(600, 1);
+  Random random(5);
+  for (Row& row : data.rows) row.outcomes[0].score = random.Uniform() < 0.7 ? 1.0F : 0.0F;
+  const auto report = Train(data, Options());
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_TRUE(report->router->prior_only());
+  EXPECT_NE(report->model_card.find("**Prior only.**"), std::string::npos);
+  const Prediction a = Ask(*report->router, "a question on sums with number 9");
+  const Prediction b = Ask(*report->router, "a question on theorems with number 9");
+  EXPECT_EQ(a.sufficiency, b.sufficiency);
+  EXPECT_EQ(a.value, b.value);
+  EXPECT_NEAR(a.sufficiency[0], 0.7, 0.05);
 }
 
-TEST(Gap, IsHalfForAnIndifferentRouter) {
-  const std::vector<float> same{0.5F, 0.5F, 0.5F, 0.5F};
-  const std::vector<float> weak{0, 1, 0, 1};
-  const std::vector<float> strong{1, 1, 1, 0};
-  const GapCurve curve = MeasureGap(same, weak, strong);
-  EXPECT_NEAR(curve.apgr, 0.5, 1e-12);
-  EXPECT_NEAR(curve.cpt50, 0.5, 1e-12);
-  EXPECT_NEAR(curve.cpt80, 0.8, 1e-12);
+TEST(Train, ServesUpToEightTiers) {
+  for (const std::size_t tiers : {3U, 4U, 5U, 8U}) {
+    Dataset data = Synthetic(600, 1);
+    TrainOptions options = Options();
+    options.tiers.clear();
+    data.models.clear();
+    for (std::size_t t = 0; t < tiers; ++t) {
+      data.models.push_back(fmt::format("model{}", t));
+      options.tiers.push_back(data.models.back());
+      options.prices[data.models.back()] = options.prices[t + 1 < tiers ? "weak" : "strong"];
+    }
+    for (Row& row : data.rows) {
+      const Outcome weak = row.outcomes[0];
+      const Outcome strong = row.outcomes[1];
+      row.outcomes.assign(tiers, weak);
+      row.outcomes.back() = strong;
+      for (std::size_t t = 0; t < tiers; ++t) row.outcomes[t].model = static_cast<std::uint32_t>(t);
+    }
+    const auto report = Train(data, options);
+    ASSERT_TRUE(report) << report.error().message;
+    const auto parsed = Router::Parse(report->router->Bytes());
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    const Prediction hard = Ask(**parsed, "a question on theorems with number 77");
+    const Prediction easy = Ask(**parsed, "a question on spelling with number 77");
+    for (std::size_t t = 0; t + 1 < tiers; ++t) {
+      EXPECT_GT(easy.sufficiency[t], hard.sufficiency[t] + 0.2F) << tiers << " tiers, " << t;
+      EXPECT_GT(easy.value[t], hard.value[t] + 0.2F) << tiers << " tiers, " << t;
+    }
+    EXPECT_EQ(hard.sufficiency[tiers - 1], 1);
+    EXPECT_EQ(hard.value[tiers - 1], 1);
+  }
+}
+
+TEST(CrossValidate, RoutesEveryRowOnceByARouterThatHasNotSeenIt) {
+  Dataset data = Synthetic(600, 1);
+  const auto rows = CrossValidate(data, Options(), 3, 0.9);
+  ASSERT_TRUE(rows) << rows.error().message;
+  EXPECT_EQ(rows->size(), data.rows.size());
+  const EvalReport report = Summarise(*rows, 2, 20);
+  EXPECT_GT(report.router.gap->apgr.value, 0.6);
+  // Labels of one fold tell nothing about its own rows.
+  for (Row& row : data.rows) {
+    if (Fold(row.prompt, 3) == 0) row.outcomes[0].score = 1 - row.outcomes[0].score;
+  }
+  const auto again = CrossValidate(data, Options(), 3, 0.9);
+  ASSERT_TRUE(again);
+  const auto first = std::count_if(data.rows.begin(), data.rows.end(),
+                                   [](const Row& row) { return Fold(row.prompt, 3) == 0; });
+  for (std::size_t i = 0; i < static_cast<std::size_t>(first); ++i) {
+    EXPECT_EQ((*again)[i].routed.value, (*rows)[i].routed.value);
+  }
+}
+
+TEST(Slices, MeasureEachPartByItself) {
+  Dataset data = Synthetic(800, 1);
+  for (std::size_t i = 0; i < data.rows.size(); ++i) {
+    data.rows[i].dataset = i % 4 == 0 ? "rare" : "usual";
+  }
+  const auto rows = CrossValidate(data, Options(), 2, 0.9);
+  ASSERT_TRUE(rows) << rows.error().message;
+  constexpr SliceBy kBy[] = {SliceBy::kFamily, SliceBy::kDataset};
+  const std::vector<Slice> slices = Slices(*rows, 2, kBy, 10);
+  ASSERT_EQ(slices.size(), 3U);
+  EXPECT_EQ(slices[0].name, "(none)");
+  EXPECT_EQ(slices[1].name, "rare");
+  EXPECT_EQ(slices[1].report.rows, 200U);
+  EXPECT_EQ(slices[2].report.rows, 600U);
 }
 
 }  // namespace

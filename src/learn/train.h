@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "learn/dataset.h"
+#include "learn/figures.h"
 #include "learn/router.h"
 
 namespace triage::learn {
@@ -23,6 +24,8 @@ struct TrainOptions {
       0.005;  ///< thresholds are tuned for keep_quality + margin: held-out quality scatters
   std::size_t least_rows = 200;
   std::size_t least_of_class = 20;
+  TreeOptions trees;
+  int resamples = 200;  ///< of the bootstrap, for the model card
   std::uint64_t seed = 1;
 };
 
@@ -34,6 +37,7 @@ struct TierMetrics {
   double log_loss = 0;
   double brier = 0;
   double calibration_error = 0;
+  float tree_trust = 0;  ///< share of the trees' correction that held on unseen rows
   CalibrationChoice calibration;
 };
 
@@ -44,12 +48,16 @@ struct TrainReport {
   std::size_t rows_left_out = 0;    ///< of the excluded fold
   std::size_t rows_unlabelled = 0;  ///< without a score for every tier
   std::vector<TierMetrics> tiers;   ///< below the top
+  std::vector<TestRow> unseen;      ///< the training rows as seen by models that had not seen them
 };
 
-/// Learns a router: per tier below the top an L2-regularised logistic regression for "the tier's
-/// answer is at least as good as the top tier's", calibrated on out-of-fold scores, with thresholds
-/// tuned on the same scores. Folds are grouped by Core, so that twins stay together. Deterministic.
-/// Errors: kInvalidRequest (unknown tier, no price, too few rows, a single class).
+/// Learns a router. Per tier below the top, L2-regularised logistic regressions say how probable it
+/// is that the tier's answer is not worse, better, right; together they give the score that the
+/// tier is expected to lose or gain against the top tier; boosted trees and offsets per kind
+/// correct it as far as that held on unseen rows. It is calibrated to "at least as good as the top
+/// tier's" on out-of-fold scores, and thresholds are tuned on the same scores. Folds are grouped by
+/// Core, so that twins stay together. Deterministic. Errors: kInvalidRequest (unknown tier, no
+/// price, too few rows, a single class).
 Result<TrainReport> Train(const Dataset& data, const TrainOptions& options);
 
 }  // namespace triage::learn
