@@ -116,12 +116,12 @@ class AdmissionTest(processes.ProcessTest):
         self.until('triage_admission_in_use', 0)
 
     def test_a_wait_has_an_end_and_the_queue_is_overload_when_it_stands(self):
-        self.serve(max_wait='1s', queue=3)
+        self.serve(max_wait='2s', queue=3)
         running = self.fill()
         bulk = self.ask('c', impact='low')
         self.until('triage_admission_waiting{priority="bulk"}', 1)
         late = self.ask('d')
-        time.sleep(0.6)
+        time.sleep(1.2)
         later = self.ask('e')
         self.assertEqual(late.done(), 503)
         self.until('triage_admission_refused_total{priority="interactive",reason="timeout"}', 1)
