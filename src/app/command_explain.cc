@@ -77,21 +77,22 @@ std::string InWords(const std::vector<WordWeight>& words) {
   return text;
 }
 
-/// "impact=low, keep_quality=0.9: balanced; impact=critical: frontier"
+/// "with impact=low or keep_quality=0.9 it goes to balanced; with impact=critical to frontier"
 std::string InWords(const std::vector<Change>& changes) {
   std::vector<std::string> tiers;
   std::map<std::string, std::string> whats;
   for (const Change& change : changes) {
     std::string& what = whats[change.tier];
     if (what.empty()) tiers.push_back(change.tier);
-    if (!what.empty()) what += ", ";
+    if (!what.empty()) what += " or ";
     what += change.what.ends_with('=') ? "no " + change.what.substr(0, change.what.size() - 1)
                                        : change.what;
   }
   std::string text;
   for (const std::string& tier : tiers) {
-    if (!text.empty()) text += "; ";
-    text += fmt::format("{}: {}", whats[tier], tier.empty() ? "no tier" : tier);
+    text += text.empty() ? "" : "; ";
+    text += fmt::format("with {} {}to {}", whats[tier], text.empty() ? "it goes " : "",
+                        tier.empty() ? "no tier" : tier);
   }
   return text;
 }
@@ -99,6 +100,14 @@ std::string InWords(const std::vector<Change>& changes) {
 /// The tier whose sufficiency the decision turned on: the one below the chosen, else the chosen.
 std::size_t Weighed(const decide::Decision& decision) {
   return static_cast<std::size_t>(std::max(decision.tier - 1, 0));
+}
+
+/// Whether the estimates mattered, and with them the question's words.
+bool RouterDecided(const decide::Decision& decision) {
+  const decide::Step* step = decide::DecidingStep(decision);
+  return step != nullptr &&
+         (step->kind == decide::StepKind::kRouter || step->kind == decide::StepKind::kBand ||
+          step->kind == decide::StepKind::kCost);
 }
 
 /// The decision's JSON with what only an explanation has.
@@ -176,18 +185,18 @@ int ExplainText(const ExplainOptions& options) {
     return 0;
   }
   if (!options.set.empty()) {
-    Print(fmt::format("What if:  {}; as asked it goes to {}\n", Join(options.set),
+    Print(fmt::format("Set:      {}; as asked it goes to {}\n", Join(options.set),
                       without.empty() ? "no tier" : without));
   }
   Print(decide::Story(decision, {.context = &supposed.context,
                                  .requested_model = supposed.model,
                                  .options = &decided->snapshot->options}));
-  if (!words.empty()) {
+  if (!words.empty() && RouterDecided(decision)) {
     Print(fmt::format("Words:    that {} is enough ({}): {}\n",
                       decision.tiers[Weighed(decision)].tier,
                       Percent(*decision.tiers[Weighed(decision)].sufficiency), InWords(words)));
   }
-  if (!changes.empty()) Print(fmt::format("Else:     {}\n", InWords(changes)));
+  if (!changes.empty()) Print(fmt::format("What if:  {}\n", InWords(changes)));
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "detect/detectors.h"
 
 namespace triage::app {
 namespace {
@@ -189,6 +190,8 @@ void SetThresholds(pipeline::Snapshot& snapshot) {
 Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot config,
                                                                 observe::Registry& registry,
                                                                 Resilience* resilience) {
+  // Reads its data now: the first request is not to wait for that.
+  detect::Detectors::BuiltIn();
   auto made = std::make_shared<pipeline::Snapshot>();
   made->config = config;
   if (!config->routing.router.empty()) {

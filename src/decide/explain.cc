@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -54,6 +55,13 @@ std::string Asked(const Decision& decision, const StoryContext& told) {
   return Join(parts);
 }
 
+/// Two digits say enough of an estimate.
+std::string AboutUsd(NanoDollars amount) {
+  std::int64_t unit = 1;
+  while (amount.value() / unit >= 100) unit *= 10;
+  return "$" + FormatUsd(NanoDollars((amount.value() + unit / 2) / unit * unit));
+}
+
 std::string TierLine(const Decision& decision, std::size_t tier, std::size_t width,
                      std::optional<NanoDollars> stakes) {
   const TierView& view = decision.tiers[tier];
@@ -61,10 +69,10 @@ std::string TierLine(const Decision& decision, std::size_t tier, std::size_t wid
                                  view.tier, width);
   line += view.sufficiency ? fmt::format("  {:>5} likely enough", Percent(*view.sufficiency))
                            : fmt::format("  {:>5}             ", "");
-  line += view.expected_cost ? fmt::format("  about ${}", FormatUsd(*view.expected_cost))
+  line += view.expected_cost ? fmt::format("  about {}", AboutUsd(*view.expected_cost))
                              : "  cost unknown";
   if (stakes && view.sufficiency) {
-    line += fmt::format(", ${} at risk", FormatUsd(ExpectedLoss(*stakes, *view.sufficiency)));
+    line += fmt::format(", {} at risk", AboutUsd(ExpectedLoss(*stakes, *view.sufficiency)));
   }
   if (!view.admissible) line += fmt::format("  cannot serve: {}", view.because);
   return line + '\n';

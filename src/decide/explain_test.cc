@@ -52,7 +52,7 @@ TEST(Story, TellsWhatWasAskedWhatEachTierIsWorthAndWhatWouldChangeIt) {
       "Goes to:  balanced (haiku)\n"
       "Because:  router: balanced is enough (0.81 >= 0.50); fast is not enough (0.41 < 0.50)\n"
       "Tiers:\n"
-      "    fast       41 % likely enough  about $0.000082, $0.0295 at risk\n"
+      "    fast       41 % likely enough  about $0.000082, $0.03 at risk\n"
       "  * balanced   81 % likely enough  about $0.0009, $0.0095 at risk\n"
       "    frontier   93 % likely enough  about $0.0065, $0.0035 at risk\n"
       "Steps:\n"

@@ -143,6 +143,12 @@ TEST(QueryType, OfAGreetingWithATaskIsTheTask) {
   EXPECT_EQ(TypeOf("hello\n{\"a\": 1}"), "");
 }
 
+TEST(QueryType, OfAnAnswerToTheModelIsNotSmallTalk) {
+  // "Shall I rewrite the module?"
+  for (const char* text : {"yes", "OK!", "no", "great"}) EXPECT_EQ(TypeOf(text), "") << text;
+  EXPECT_EQ(TypeOf("ok, thank you"), "small_talk");
+}
+
 TEST(Findings, HaveNamesThatAreReadBack) {
   for (std::size_t i = 0; i < static_cast<std::size_t>(Finding::kCount); ++i) {
     const auto finding = static_cast<Finding>(i);
