@@ -29,22 +29,8 @@ constexpr std::string_view kFinish =
     R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":9}})";
 constexpr std::string_view kStop = R"({"type":"message_stop"})";
 
-// What a stream means whose bytes come in pieces of `step`.
 Result<std::vector<StreamEvent>> ReadStream(std::string_view stream, std::size_t step = 1 << 20) {
-  const auto reader = NewReader();
-  std::vector<StreamEvent> events;
-  net::SseFramer framer;
-  for (std::size_t at = 0; at < stream.size(); at += step) {
-    framer.Feed(stream.substr(at, step));
-    while (const auto event = framer.Next()) {
-      if (!event->has_data) continue;
-      Result<void> read = reader->OnEvent(event->name, event->data, events);
-      if (!read) return std::move(read).error();
-    }
-  }
-  Result<void> ended = reader->OnEnd(events);
-  if (!ended) return std::move(ended).error();
-  return events;
+  return ReadFramed<net::SseFramer>(*NewReader(), stream, step);
 }
 
 // The same for events that are written down as data alone.
@@ -56,12 +42,6 @@ Result<std::vector<StreamEvent>> ReadEvents(const std::vector<std::string_view>&
     stream += "\n\n";
   }
   return ReadStream(stream);
-}
-
-Answer AnswerOf(const std::vector<StreamEvent>& events) {
-  llm::AnswerBuilder builder;
-  for (const StreamEvent& event : events) builder.Add(event);
-  return builder.answer();
 }
 
 std::string WriteStream(const std::vector<StreamEvent>& events) {
@@ -81,34 +61,6 @@ Answer Golden(const std::string& name, std::size_t step = 1 << 20) {
   Result<std::vector<StreamEvent>> read = ReadStream(ReadGolden(name), step);
   EXPECT_TRUE(read.has_value()) << (read ? "" : read.error().message);
   return AnswerOf(read.value_or(std::vector<StreamEvent>{}));
-}
-
-// The grammar of llm::StreamEvent.
-void CheckGrammar(const std::vector<StreamEvent>& events) {
-  ASSERT_FALSE(events.empty());
-  EXPECT_EQ(events.front().kind, Kind::kStart);
-  EXPECT_EQ(events.back().kind, Kind::kEnd);
-  int next = 0;
-  bool finished = false;
-  std::vector<int> open;
-  for (std::size_t i = 1; i + 1 < events.size(); ++i) {
-    const StreamEvent& event = events[i];
-    ASSERT_TRUE(event.kind != Kind::kStart && event.kind != Kind::kEnd);
-    if (event.kind == Kind::kFinish) {
-      EXPECT_FALSE(finished);
-      EXPECT_TRUE(open.empty());
-      finished = true;
-    } else if (event.kind == Kind::kPartStart) {
-      EXPECT_FALSE(finished);
-      EXPECT_EQ(event.part, next++);
-      open.push_back(event.part);
-    } else if (event.kind == Kind::kPartEnd) {
-      EXPECT_EQ(std::erase(open, event.part), 1U);
-    } else if (event.kind != Kind::kUsage) {
-      EXPECT_EQ(std::ranges::count(open, event.part), 1) << i;
-    }
-  }
-  EXPECT_TRUE(finished);
 }
 
 // "name index type-of-delta" of each event that a client gets.
@@ -203,7 +155,7 @@ TEST(AnthropicStreamReader, TakesAWholeInputFromTheStartOfItsBlock) {
       {kStart,
        R"({"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"f","input":{"a":1}}})",
        R"({"type":"content_block_stop","index":0})", kFinish, kStop});
-  CheckGrammar(events);
+  EXPECT_EQ(GrammarFault(events), "");
   EXPECT_EQ(std::get<llm::ToolCallPart>(AnswerOf(events).parts[0]).arguments, R"({"a":1})");
 }
 
@@ -214,7 +166,7 @@ TEST(AnthropicStreamReader, DoesNotCountAnInputTwiceThatComesWholeAndInPieces) {
        R"({"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{\"a\""}})",
        R"({"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":":1}"}})",
        R"({"type":"content_block_stop","index":0})", kFinish, kStop});
-  CheckGrammar(events);
+  EXPECT_EQ(GrammarFault(events), "");
   EXPECT_EQ(std::get<llm::ToolCallPart>(AnswerOf(events).parts[0]).arguments, R"({"a":1})");
 }
 
@@ -240,7 +192,7 @@ TEST(AnthropicStreamReader, LetsCallsInterleaveAndEndsOtherBlocksThatWereLeftOpe
        R"({"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{\"b\":2}"}})",
        R"({"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"1}"}})",
        kFinish, kStop});
-  CheckGrammar(events);
+  EXPECT_EQ(GrammarFault(events), "");
   const Answer answer = AnswerOf(events);
   EXPECT_EQ(llm::TextOf(answer), "Well");
   EXPECT_EQ(std::get<llm::ToolCallPart>(answer.parts.at(1)).arguments, R"({"a":1})");
@@ -250,12 +202,14 @@ TEST(AnthropicStreamReader, LetsCallsInterleaveAndEndsOtherBlocksThatWereLeftOpe
 TEST(AnthropicStreamReader, KeepsToTheGrammarWhenEventsComeTwiceOrTooLate) {
   const std::string_view block =
       R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":"a"}})";
-  CheckGrammar(Events({kStart, kStart, block, block, kFinish, kFinish, block, kStop, kStop, block,
-                       kFinish, "[DONE]"}));
-  CheckGrammar(Events({kStart, R"({"type":"content_block_delta","index":7,"delta":{}})",
-                       R"({"type":"content_block_stop","index":7})",
-                       R"({"type":"content_block_start","index":0,"content_block":"x"})",
-                       R"({"type":"vertex_event"})", kFinish, kStop}));
+  EXPECT_EQ(GrammarFault(Events({kStart, kStart, block, block, kFinish, kFinish, block, kStop,
+                                 kStop, block, kFinish, "[DONE]"})),
+            "");
+  EXPECT_EQ(GrammarFault(Events({kStart, R"({"type":"content_block_delta","index":7,"delta":{}})",
+                                 R"({"type":"content_block_stop","index":7})",
+                                 R"({"type":"content_block_start","index":0,"content_block":"x"})",
+                                 R"({"type":"vertex_event"})", kFinish, kStop})),
+            "");
 }
 
 TEST(AnthropicStreamReader, UnwrapsTheForcedToolToTextAndItsStopReasonToStop) {
@@ -268,7 +222,7 @@ TEST(AnthropicStreamReader, UnwrapsTheForcedToolToTextAndItsStopReasonToStop) {
        R"({"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{\"sum\":"}})",
        R"({"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":" 4}"}})",
        finish, kStop});
-  CheckGrammar(events);
+  EXPECT_EQ(GrammarFault(events), "");
   EXPECT_EQ(llm::TextOf(AnswerOf(events)), R"({"sum": 4})");
   EXPECT_EQ(AnswerOf(events).finish, FinishReason::kStop);
   EXPECT_EQ(std::ranges::count(events, Kind::kText, &StreamEvent::kind), 2) << "as it comes";

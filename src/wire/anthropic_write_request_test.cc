@@ -23,22 +23,6 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::UnorderedElementsAre;
 
-Conversation Read(std::string_view body) {
-  Result<Conversation> read = ReadRequest(body, {}, true);
-  EXPECT_TRUE(read.has_value()) << (read ? "" : read.error().message);
-  return read.value_or(Conversation{});
-}
-
-// A request with more members and these messages.
-std::string Body(std::string_view messages, std::string_view members = "") {
-  std::string body = R"({"model":"m","max_tokens":9,)" + std::string(members);
-  return body + (members.empty() ? "" : ",") + R"("messages":[)" + std::string(messages) + "]}";
-}
-
-std::string With(std::string_view members) {
-  return Body(R"({"role":"user","content":"x"})", members);
-}
-
 WrittenRequest Written(const Conversation& conversation, const llm::Profile& profile = {}) {
   Result<WrittenRequest> written = WriteRequest(conversation, "m", profile);
   EXPECT_TRUE(written.has_value()) << (written ? "" : written.error().message);

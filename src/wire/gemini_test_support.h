@@ -1,8 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,12 +9,13 @@
 #include "base/error.h"
 #include "llm/answer.h"
 #include "wire/codec.h"
+#include "wire/golden_test_support.h"
+#include "wire/stream_test_support.h"
 
 namespace triage::wire::gemini {
 
 inline std::string ReadGolden(const std::string& name) {
-  std::ifstream file(TRIAGE_SOURCE_DIR "/tests/golden/wire/gemini/" + name, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  return GoldenBytes("gemini/" + name);
 }
 
 /// The data of a stream's events.
@@ -42,12 +41,6 @@ inline Result<std::vector<llm::StreamEvent>> ReadStream(std::string_view stream)
   Result<void> end = reader->OnEnd(events);
   if (!end) return std::move(end).error();
   return events;
-}
-
-inline llm::Answer AnswerOf(const std::vector<llm::StreamEvent>& events) {
-  llm::AnswerBuilder builder;
-  for (const llm::StreamEvent& event : events) builder.Add(event);
-  return builder.answer();
 }
 
 }  // namespace triage::wire::gemini

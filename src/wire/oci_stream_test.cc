@@ -20,44 +20,9 @@ std::vector<StreamEvent> Events(std::string_view stream) {
   return read.value_or(std::vector<StreamEvent>{});
 }
 
-// The grammar of llm::StreamEvent.
-void CheckGrammar(const std::vector<StreamEvent>& events) {
-  ASSERT_FALSE(events.empty());
-  EXPECT_EQ(events.front().kind, Kind::kStart);
-  EXPECT_EQ(events.back().kind, Kind::kEnd);
-  int next = 0;
-  bool finished = false;
-  std::vector<int> open;
-  for (std::size_t i = 1; i + 1 < events.size(); ++i) {
-    const StreamEvent& event = events[i];
-    ASSERT_TRUE(event.kind != Kind::kStart && event.kind != Kind::kEnd);
-    if (event.kind == Kind::kFinish) {
-      EXPECT_FALSE(finished);
-      EXPECT_TRUE(open.empty());
-      finished = true;
-    } else if (event.kind == Kind::kPartStart) {
-      EXPECT_FALSE(finished);
-      EXPECT_EQ(event.part, next++);
-      open.push_back(event.part);
-    } else if (event.kind == Kind::kPartEnd) {
-      EXPECT_EQ(std::erase(open, event.part), 1U);
-    } else if (event.kind != Kind::kUsage) {
-      EXPECT_EQ(std::count(open.begin(), open.end(), event.part), 1) << i;
-    }
-  }
-  EXPECT_TRUE(finished);
-}
-
-Answer AnswerOf(const std::vector<StreamEvent>& events) {
-  llm::AnswerBuilder builder;
-  for (const StreamEvent& event : events) builder.Add(event);
-  EXPECT_TRUE(builder.ended());
-  return builder.answer();
-}
-
 TEST(OciStream, ThinkingAndTextAreOnePartEach) {
   const std::vector<StreamEvent> events = Events(ReadGolden("stream.sse"));
-  CheckGrammar(events);
+  EXPECT_EQ(GrammarFault(events), "");
   const Answer answer = AnswerOf(events);
   ASSERT_EQ(answer.parts.size(), 2U);
   EXPECT_EQ(std::get<llm::ThinkingPart>(answer.parts[0]).text, "Count them.");
@@ -71,7 +36,7 @@ TEST(OciStream, ThinkingAndTextAreOnePartEach) {
 
 TEST(OciStream, CallsMayInterleaveAndGoOnWithoutAnId) {
   const std::vector<StreamEvent> events = Events(ReadGolden("stream_tools.sse"));
-  CheckGrammar(events);
+  EXPECT_EQ(GrammarFault(events), "");
   const Answer answer = AnswerOf(events);
   ASSERT_EQ(answer.parts.size(), 3U);
   const auto& first = std::get<llm::ToolCallPart>(answer.parts[1]);
@@ -96,7 +61,7 @@ TEST(OciStream, CallsWithoutIdsGetSome) {
 
 TEST(OciStream, EventsInTheEnvelopeOfAnAnswerAreReadToo) {
   const std::vector<StreamEvent> events = Events(ReadGolden("stream_enveloped.sse"));
-  CheckGrammar(events);
+  EXPECT_EQ(GrammarFault(events), "");
   const Answer answer = AnswerOf(events);
   EXPECT_EQ(answer.model, "google.gemini-2.5-flash");
   EXPECT_EQ(TextOf(answer), "Hello there");
@@ -207,7 +172,7 @@ TEST(OciStream, WhatTheDialectCanExpressComesBackAsItWas) {
     if (some.Sometimes()) answer.usage = some.Usage();
     const std::string out = Written(EventsOf(answer));
     const std::vector<StreamEvent> events = Events(out);
-    CheckGrammar(events);
+    EXPECT_EQ(GrammarFault(events), "");
     ASSERT_EQ(AnswerOf(events), answer) << out;
   }
 }

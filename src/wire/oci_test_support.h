@@ -1,7 +1,5 @@
 #pragma once
 
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,12 +10,13 @@
 #include "base/random.h"
 #include "llm/answer.h"
 #include "wire/codec.h"
+#include "wire/golden_test_support.h"
+#include "wire/stream_test_support.h"
 
 namespace triage::wire::oci {
 
 inline std::string ReadGolden(const std::string& name) {
-  std::ifstream file(TRIAGE_SOURCE_DIR "/tests/golden/wire/oci/" + name, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  return GoldenBytes("oci/" + name);
 }
 
 /// The data of a stream's events.

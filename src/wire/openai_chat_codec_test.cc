@@ -1,14 +1,13 @@
-#include <fstream>
-#include <iterator>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "net/sse.h"
 #include "wire/client_request.h"
 #include "wire/embeddings.h"
+#include "wire/golden_test_support.h"
 #include "wire/json.h"
 #include "wire/openai_chat_neutral.h"
+#include "wire/stream_test_support.h"
 
 namespace triage::wire::openai_chat {
 namespace {
@@ -19,28 +18,10 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string Golden(const std::string& name) {
-  std::ifstream file(TRIAGE_SOURCE_DIR "/tests/golden/wire/openai_chat/" + name, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 Result<llm::Answer> ReadStream(std::string_view stream, std::size_t step = 1 << 20) {
-  const auto reader = NewReader();
-  std::vector<llm::StreamEvent> events;
-  net::SseFramer framer;
-  for (std::size_t at = 0; at < stream.size(); at += step) {
-    framer.Feed(stream.substr(at, step));
-    while (const auto event = framer.Next()) {
-      if (!event->has_data) continue;
-      Result<void> read = reader->OnEvent(event->name, event->data, events);
-      if (!read) return std::move(read).error();
-    }
-  }
-  Result<void> ended = reader->OnEnd(events);
-  if (!ended) return std::move(ended).error();
-  llm::AnswerBuilder builder;
-  for (const llm::StreamEvent& event : events) builder.Add(event);
-  return builder.answer();
+  const auto events = ReadFramed<net::SseFramer>(*NewReader(), stream, step);
+  if (!events) return events.error();
+  return AnswerOf(*events);
 }
 
 /// A stream of these chunks' choices.
@@ -194,7 +175,7 @@ TEST(ChatRequest, SendsThinkingBackOnlyWhereAFieldIsKnownForIt) {
 }
 
 TEST(ChatAnswer, ReadsThinkingApartFromTextAndReasoningApartFromOutput) {
-  const Result<llm::Answer> answer = ReadAnswer(Golden("answer_reasoning.json"));
+  const Result<llm::Answer> answer = ReadAnswer(GoldenBytes("openai_chat/answer_reasoning.json"));
   ASSERT_TRUE(answer);
   EXPECT_EQ(std::get<llm::ThinkingPart>(answer->parts[0]).text, "3 + 4 …");
   EXPECT_EQ(llm::TextOf(*answer), "Seven.");
@@ -221,7 +202,7 @@ TEST(ChatAnswer, KeepsAReasonThatOpenAiHasNoWordFor) {
 }
 
 TEST(ChatStream, ReadsCallsThatAreToldInTurnsHoweverTheBytesAreSplit) {
-  const std::string stream = Golden("stream_tools.sse");
+  const std::string stream = GoldenBytes("openai_chat/stream_tools.sse");
   for (std::size_t step = 1; step < 300; step += 7) {
     const Result<llm::Answer> answer = ReadStream(stream, step);
     ASSERT_TRUE(answer) << answer.error().message;

@@ -1,12 +1,10 @@
-#include <algorithm>
-#include <fstream>
-#include <iterator>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "net/sse.h"
+#include "wire/golden_test_support.h"
 #include "wire/openai_chat_neutral.h"
+#include "wire/stream_test_support.h"
 
 namespace triage::wire::openai_chat {
 namespace {
@@ -17,57 +15,11 @@ using llm::PartKind;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string Golden(const std::string& name) {
-  std::ifstream file(TRIAGE_SOURCE_DIR "/tests/golden/wire/openai_chat/" + name, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// The grammar that llm::StreamEvent asks for.
-void ExpectGrammar(const std::vector<llm::StreamEvent>& events) {
-  std::vector<int> open;
-  int next = 0;
-  bool finished = false;
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    const llm::StreamEvent& event = events[i];
-    EXPECT_EQ(event.kind == Kind::kStart, i == 0);
-    EXPECT_EQ(event.kind == Kind::kEnd, i + 1 == events.size());
-    switch (event.kind) {
-      case Kind::kStart:
-      case Kind::kUsage: break;
-      case Kind::kPartStart:
-        EXPECT_EQ(event.part, next++);
-        EXPECT_TRUE(!finished);
-        open.push_back(event.part);
-        break;
-      case Kind::kPartEnd: EXPECT_EQ(std::erase(open, event.part), 1U); break;
-      case Kind::kFinish:
-        EXPECT_TRUE(open.empty() && !finished);
-        finished = true;
-        break;
-      case Kind::kEnd: EXPECT_TRUE(finished); break;
-      default: EXPECT_NE(std::ranges::find(open, event.part), open.end());
-    }
-  }
-}
-
 Result<llm::Answer> ReadStream(std::string_view stream, std::size_t step = 1 << 20) {
-  const auto reader = NewReader();
-  std::vector<llm::StreamEvent> events;
-  net::SseFramer framer;
-  for (std::size_t at = 0; at < stream.size(); at += step) {
-    framer.Feed(stream.substr(at, step));
-    while (const auto event = framer.Next()) {
-      if (!event->has_data) continue;
-      Result<void> read = reader->OnEvent(event->name, event->data, events);
-      if (!read) return std::move(read).error();
-    }
-  }
-  Result<void> ended = reader->OnEnd(events);
-  if (!ended) return std::move(ended).error();
-  ExpectGrammar(events);
-  llm::AnswerBuilder builder;
-  for (const llm::StreamEvent& event : events) builder.Add(event);
-  return builder.answer();
+  const auto events = ReadFramed<net::SseFramer>(*NewReader(), stream, step);
+  if (!events) return events.error();
+  EXPECT_EQ(GrammarFault(*events), "");
+  return AnswerOf(*events);
 }
 
 /// The answer of a stream whose chunks have these choices.
@@ -96,7 +48,7 @@ std::vector<llm::ToolCallPart> CallsOf(const llm::Answer& answer) {
 }
 
 TEST(ChatStreamReader, KeepsGeminisCallsApartThoughAllHaveIndexZero) {
-  const std::string stream = Golden("stream_gemini_calls.sse");
+  const std::string stream = GoldenBytes("openai_chat/stream_gemini_calls.sse");
   ASSERT_FALSE(stream.empty());
   for (std::size_t step = 1; step < stream.size(); ++step) {
     const Result<llm::Answer> answer = ReadStream(stream, step);

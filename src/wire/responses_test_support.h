@@ -1,7 +1,5 @@
 #pragma once
 
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,12 +9,13 @@
 #include "base/error.h"
 #include "llm/answer.h"
 #include "wire/codec.h"
+#include "wire/golden_test_support.h"
+#include "wire/stream_test_support.h"
 
 namespace triage::wire {
 
 inline std::string ReadGolden(const std::string& name) {
-  std::ifstream file(TRIAGE_SOURCE_DIR "/tests/golden/wire/responses/" + name, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  return GoldenBytes("responses/" + name);
 }
 
 struct SseEvent {

@@ -10,6 +10,7 @@
 #include "wire/aws_event_stream.h"
 #include "wire/codec.h"
 #include "wire/json.h"
+#include "wire/stream_test_support.h"
 
 /// What must hold for any bytes as a request, an answer or a stream of a dialect.
 namespace triage {
@@ -59,36 +60,6 @@ inline void CheckAnswer(const wire::Codec& codec, std::string_view body) {
   }
 }
 
-/// The grammar of llm::StreamEvent.
-inline void CheckGrammar(const std::vector<llm::StreamEvent>& events) {
-  using Kind = llm::StreamEvent::Kind;
-  std::vector<int> open;
-  int next = 0;
-  bool finished = false;
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    const llm::StreamEvent& event = events[i];
-    switch (event.kind) {
-      case Kind::kStart: TRIAGE_CHECK(i == 0); break;
-      case Kind::kPartStart:
-        TRIAGE_CHECK(!finished && event.part == next++);
-        open.push_back(event.part);
-        break;
-      case Kind::kPartEnd: TRIAGE_CHECK(std::erase(open, event.part) == 1); break;
-      case Kind::kUsage: TRIAGE_CHECK(i > 0); break;
-      case Kind::kFinish:
-        TRIAGE_CHECK(!finished && open.empty());
-        finished = true;
-        break;
-      case Kind::kEnd: TRIAGE_CHECK(finished && i + 1 == events.size()); break;
-      case Kind::kText:
-      case Kind::kSignature:
-      case Kind::kArguments:
-      case Kind::kCitation:
-      case Kind::kLogprobs: TRIAGE_CHECK(std::ranges::find(open, event.part) != open.end()); break;
-    }
-  }
-}
-
 /// All data of what a writer wrote is JSON, or the end.
 inline void CheckWritten(wire::Framing framing, std::string_view stream) {
   if (framing == wire::Framing::kAwsEventStream) {
@@ -128,7 +99,7 @@ inline void CheckStream(const wire::Codec& codec, std::string_view text) {
     if (!reader->OnEvent(name, line, events)) break;
   }
   if (reader->OnEnd(events)) TRIAGE_CHECK(events.back().kind == llm::StreamEvent::Kind::kEnd);
-  CheckGrammar(events);
+  TRIAGE_CHECK(wire::GrammarFault(events, false).empty());
   for (std::size_t i = 0; i < llm::kDialects; ++i) {
     const auto writer =
         CodecNumber(i).NewStreamWriter({.id = "x", .model = "m", .include_usage = true});
