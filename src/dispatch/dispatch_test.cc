@@ -5,26 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include "dispatch/reply_test_support.h"
+
 namespace triage::dispatch {
 namespace {
-
-class FixedReply final : public llm::Reply {
- public:
-  int status() const override { return 200; }
-
-  std::string_view content_type() const override { return "application/json"; }
-
-  std::optional<std::uint64_t> content_length() const override { return 0; }
-
-  Task<Result<std::string_view>> Next() override { co_return std::string_view(); }
-
-  const llm::ReplySummary& summary() const override { return summary_; }
-
-  std::string ErrorEvent(const Error&) override { return {}; }
-
- private:
-  llm::ReplySummary summary_;
-};
 
 /// Fails as told, then answers; remembers the limits it was called with.
 class ScriptedProvider final : public llm::Provider {
@@ -42,7 +26,7 @@ class ScriptedProvider final : public llm::Provider {
       failures_.pop_front();
       co_return error;
     }
-    std::unique_ptr<llm::Reply> reply = std::make_unique<FixedReply>();
+    std::unique_ptr<llm::Reply> reply = std::make_unique<EmptyReply>();
     co_return std::move(reply);
   }
 

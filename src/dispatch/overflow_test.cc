@@ -5,28 +5,11 @@
 #include <gtest/gtest.h>
 
 #include "dispatch/dispatch.h"
+#include "dispatch/reply_test_support.h"
 #include "testing/fake_clock.h"
 
 namespace triage::dispatch {
 namespace {
-
-class EmptyReply final : public llm::Reply {
- public:
-  int status() const override { return 200; }
-
-  std::string_view content_type() const override { return "application/json"; }
-
-  std::optional<std::uint64_t> content_length() const override { return 0; }
-
-  Task<Result<std::string_view>> Next() override { co_return std::string_view(); }
-
-  const llm::ReplySummary& summary() const override { return summary_; }
-
-  std::string ErrorEvent(const Error&) override { return {}; }
-
- private:
-  llm::ReplySummary summary_;
-};
 
 /// Answers, or always fails with `error`.
 class Upstream final : public llm::Provider {
