@@ -40,10 +40,4 @@ std::string_view Name(QueryType type) {
   return kTypes[static_cast<std::size_t>(type)];
 }
 
-std::optional<QueryType> ParseQueryType(std::string_view text) {
-  const auto* const found = std::find(kTypes.begin() + 1, kTypes.end(), text);
-  if (found == kTypes.end()) return std::nullopt;
-  return static_cast<QueryType>(found - kTypes.begin());
-}
-
 }  // namespace triage::detect

@@ -67,7 +67,6 @@ enum class QueryType : std::uint8_t {
 
 /// The word for configuration, explanations and ledger; empty for kUnknown.
 std::string_view Name(QueryType type);
-std::optional<QueryType> ParseQueryType(std::string_view text);
 
 /// What was seen in one request.
 struct Reading {

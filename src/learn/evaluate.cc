@@ -92,12 +92,6 @@ Result<std::vector<TestRow>> CrossValidate(const Dataset& data, const TrainOptio
   return rows;
 }
 
-Result<EvalReport> Evaluate(const Router& router, const Dataset& data, const EvalOptions& options) {
-  auto rows = RouteRows(router, data, options);
-  if (!rows) return std::move(rows).error();
-  return Summarise(*rows, router.tiers(), options.resamples);
-}
-
 std::vector<Slice> Slices(std::span<const TestRow> rows, std::size_t tiers,
                           std::span<const SliceBy> by, int resamples) {
   std::vector<Slice> slices;

@@ -16,7 +16,6 @@ struct EvalOptions {
   PriceTable prices;
   int only_fold = -1;          ///< -1 = all rows
   double keep_quality = 0.95;  ///< picks the operating point among the router's own thresholds
-  int resamples = 200;         ///< of the bootstrap
 };
 
 /// The rows that know every tier, as the router sees them. Errors: kInvalidRequest (tiers do not
@@ -28,9 +27,6 @@ Result<std::vector<TestRow>> RouteRows(const Router& router, const Dataset& data
 /// Train's and RouteRows'.
 Result<std::vector<TestRow>> CrossValidate(const Dataset& data, const TrainOptions& train,
                                            int folds, double keep_quality);
-
-/// Measures a router on rows with a score for every tier. Errors as RouteRows'.
-Result<EvalReport> Evaluate(const Router& router, const Dataset& data, const EvalOptions& options);
 
 enum class SliceBy : std::uint8_t { kFamily, kDataset };
 

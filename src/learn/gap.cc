@@ -68,13 +68,4 @@ GapCurve GapOrder::Measure(std::span<const std::uint16_t> weights) const {
   return curve;
 }
 
-GapCurve MeasureGap(std::span<const float> weak_sufficiency, std::span<const float> weak_score,
-                    std::span<const float> strong_score) {
-  TRIAGE_CHECK(weak_score.size() == strong_score.size());
-  std::vector<float> gain(weak_score.size());
-  for (std::size_t i = 0; i < gain.size(); ++i) gain[i] = strong_score[i] - weak_score[i];
-  const Weights once(gain.size(), 1);
-  return GapOrder(weak_sufficiency, gain).Measure(once);
-}
-
 }  // namespace triage::learn

@@ -34,8 +34,4 @@ class GapOrder {
   std::vector<char> ties_;   // with the row before
 };
 
-/// The same for rows that count once each.
-GapCurve MeasureGap(std::span<const float> weak_sufficiency, std::span<const float> weak_score,
-                    std::span<const float> strong_score);
-
 }  // namespace triage::learn

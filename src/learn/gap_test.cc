@@ -5,6 +5,13 @@
 namespace triage::learn {
 namespace {
 
+GapCurve MeasureGap(const std::vector<float>& sufficiency, const std::vector<float>& weak,
+                    const std::vector<float>& strong) {
+  std::vector<float> gain(weak.size());
+  for (std::size_t i = 0; i < gain.size(); ++i) gain[i] = strong[i] - weak[i];
+  return GapOrder(sufficiency, gain).Measure(Weights(gain.size(), 1));
+}
+
 TEST(Gap, AgreesWithAHandComputedCurve) {
   // Order of strong calls: 0, 1, 2, 3. Gains 1, 0, 1, 0; PGR after each: .5, .5, 1, 1.
   const std::vector<float> sufficiency{0.1F, 0.2F, 0.3F, 0.4F};
