@@ -6,63 +6,61 @@
 
 #include "base/json_writer.h"
 #include "replay/outage.h"
+#include "reports/cells.h"
+#include "reports/render.h"
 
 namespace triage::replay {
 namespace {
 
-std::string Share(std::int64_t part, std::int64_t whole) {
+using reports::CellText;
+using reports::ColumnKind;
+using reports::RenderRows;
+using reports::Row;
+using reports::Share;
+
+std::string ShareText(std::int64_t part, std::int64_t whole) {
   if (whole == 0) return "0 %";
-  return fmt::format("{:.1f} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+  return CellText(Share{static_cast<double>(part) / static_cast<double>(whole)});
 }
 
 std::string Plural(std::int64_t count, std::string_view one) {
   return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
 }
 
-// Columns as wide as their widest cell; the first two to the left, figures to the right.
-std::string Table(const std::vector<std::vector<std::string>>& rows, std::size_t left) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line = " ";
-    for (std::size_t i = 0; i < row.size(); ++i)
-      line += i < left ? fmt::format(" {:<{}} ", row[i], widths[i])
-                       : fmt::format(" {:>{}} ", row[i], widths[i]);
-    line.resize(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
-}
-
 std::string MovesText(const OutageReport& report) {
-  std::vector<std::vector<std::string>> rows = {
-      {"tier", "from", "to", "how", "exchanges", "USD/h now", "USD/h then"}};
+  static const std::vector<reports::Column> columns = {
+      {.key = "tier", .title = "tier"},
+      {.key = "from", .title = "from"},
+      {.key = "to", .title = "to"},
+      {.key = "how", .title = "how"},
+      {.key = "exchanges", .title = "exchanges", .kind = ColumnKind::kCount},
+      {.key = "now", .title = "USD/h now", .kind = ColumnKind::kMoney},
+      {.key = "then", .title = "USD/h then", .kind = ColumnKind::kMoney}};
+  std::vector<Row> rows;
   for (const Move& move : report.moves) {
     std::string to = move.to.empty() ? "(nobody)" : move.to;
     if (!move.to_tier.empty() && move.to_tier != move.tier) to += " in " + move.to_tier;
-    rows.push_back({move.tier.empty() ? "(none)" : move.tier, move.from, to, move.why,
-                    std::to_string(move.exchanges), FormatUsd(report.PerHour(move.cost_now)),
-                    FormatUsd(report.PerHour(move.cost_then))});
+    rows.push_back({move.tier, move.from, to, move.why, move.exchanges,
+                    report.PerHour(move.cost_now), report.PerHour(move.cost_then)});
   }
-  return Table(rows, 4);
+  return RenderRows(columns, rows);
 }
 
 std::string LoadsText(const OutageReport& report) {
-  std::vector<std::vector<std::string>> rows = {
-      {"model", "busiest minute now", "then", "limit", "turned away", "429 now"}};
+  static const std::vector<reports::Column> columns = {
+      {.key = "model", .title = "model"},
+      {.key = "now", .title = "busiest minute now", .kind = ColumnKind::kCount},
+      {.key = "then", .title = "then", .kind = ColumnKind::kCount},
+      {.key = "limit", .title = "limit", .kind = ColumnKind::kCount},
+      {.key = "turned_away", .title = "turned away", .kind = ColumnKind::kCount},
+      {.key = "refused", .title = "429 now", .kind = ColumnKind::kCount}};
+  std::vector<Row> rows;
   for (const Load& load : report.loads) {
-    rows.push_back({load.model, std::to_string(load.busiest_now), std::to_string(load.busiest_then),
-                    load.per_minute ? std::to_string(*load.per_minute) : "unknown",
-                    std::to_string(load.turned_away), std::to_string(load.refused_now)});
+    Row& row = rows.emplace_back(Row{load.model, load.busiest_now, load.busiest_then, "unknown",
+                                     load.turned_away, load.refused_now});
+    if (load.per_minute) row[3] = *load.per_minute;
   }
-  return Table(rows, 1);
-}
-
-void WriteUsd(JsonWriter& out, std::string_view key, NanoDollars amount) {
-  out.Member(key, amount.value());
+  return RenderRows(columns, rows);
 }
 
 }  // namespace
@@ -71,11 +69,11 @@ std::string OutageText(const OutageReport& report) {
   std::string text =
       fmt::format("If {} were down: {} of {} ({}) would need another model.\n", report.provider,
                   report.affected, Plural(report.exchanges, "exchange"),
-                  Share(report.affected, report.exchanges));
+                  ShareText(report.affected, report.exchanges));
   if (report.affected == 0) return text;
   text += fmt::format(
       "  {} to another model of the same tier, {} to a higher tier, {} to nobody ({}).\n",
-      report.fallback, report.promoted, report.lost, Share(report.lost, report.affected));
+      report.fallback, report.promoted, report.lost, ShareText(report.lost, report.affected));
   text +=
       fmt::format("  Cost: ${} an hour instead of ${}", FormatUsd(report.PerHour(report.cost_then)),
                   FormatUsd(report.PerHour(report.cost_now)));
@@ -109,8 +107,8 @@ std::string OutageJson(const OutageReport& report) {
   out.Member("promoted", report.promoted);
   out.Member("lost", report.lost);
   out.Member("unknown_cost", report.unknown_cost);
-  WriteUsd(out, "cost_now_nusd_per_hour", report.PerHour(report.cost_now));
-  WriteUsd(out, "cost_then_nusd_per_hour", report.PerHour(report.cost_then));
+  out.Member("cost_now_nusd_per_hour", report.PerHour(report.cost_now).value());
+  out.Member("cost_then_nusd_per_hour", report.PerHour(report.cost_then).value());
   out.Key("moves");
   out.Begin('[');
   for (const Move& move : report.moves) {
@@ -122,8 +120,8 @@ std::string OutageJson(const OutageReport& report) {
     out.Member("why", move.why);
     out.Member("exchanges", move.exchanges);
     out.Member("unknown_cost", move.unknown_cost);
-    WriteUsd(out, "cost_now_nusd", move.cost_now);
-    WriteUsd(out, "cost_then_nusd", move.cost_then);
+    out.Member("cost_now_nusd", move.cost_now.value());
+    out.Member("cost_then_nusd", move.cost_then.value());
     out.End('}');
   }
   out.End(']');

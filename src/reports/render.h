@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,9 @@ std::optional<Format> ParseFormat(std::string_view text);
 
 /// Text in aligned columns for a terminal. Bytes that would control the terminal are shown as "?".
 std::string RenderTable(const Report& report);
+
+/// Header and rows alone in the same columns, each line behind two blanks.
+std::string RenderRows(std::span<const Column> columns, std::span<const Row> rows);
 
 /// RFC 4180: header and rows, without the total (it would be counted twice) and the notes. Money in
 /// exact decimal dollars, unknown as an empty field. Text that a spreadsheet would run as a formula

@@ -16,7 +16,30 @@ std::string Printable(std::string text) {
   return text;
 }
 
-std::string Line(const std::vector<std::string>& cells, const std::vector<Column>& columns,
+using Cells = std::vector<std::string>;
+
+Cells Titles(std::span<const Column> columns) {
+  Cells titles;
+  for (const Column& column : columns) titles.push_back(column.title);
+  return titles;
+}
+
+Cells Texts(const Row& row) {
+  Cells texts;
+  for (const Cell& cell : row) texts.push_back(Printable(CellText(cell)));
+  return texts;
+}
+
+std::vector<std::size_t> Widths(const std::vector<Cells>& lines) {
+  std::vector<std::size_t> widths(lines.front().size());
+  for (const Cells& line : lines) {
+    for (std::size_t i = 0; i < line.size(); ++i)
+      widths[i] = std::max(widths[i], DisplayWidth(line[i]));
+  }
+  return widths;
+}
+
+std::string Line(const Cells& cells, std::span<const Column> columns,
                  const std::vector<std::size_t>& widths) {
   std::string line;
   for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -89,15 +112,9 @@ std::string Render(const Report& report, Format format) {
 }
 
 std::string RenderTable(const Report& report) {
-  std::vector<std::vector<std::string>> lines(1);
-  std::vector<std::size_t> widths;
-  for (const Column& column : report.columns) lines[0].push_back(column.title);
-  const auto add = [&lines](const Row& row) {
-    std::vector<std::string>& line = lines.emplace_back();
-    for (const Cell& cell : row) line.push_back(Printable(CellText(cell)));
-  };
-  for (const Row& row : report.rows) add(row);
-  add(report.total);
+  std::vector<Cells> lines = {Titles(report.columns)};
+  for (const Row& row : report.rows) lines.push_back(Texts(row));
+  lines.push_back(Texts(report.total));
   // Where a total means nothing there is nothing to print; under the first column it says what the
   // line is.
   for (std::size_t i = 0; i < report.total.size(); ++i) {
@@ -106,12 +123,7 @@ std::string RenderTable(const Report& report) {
       lines.back()[i] = i == 0 ? "total" : "";
     }
   }
-  for (std::size_t i = 0; i < report.columns.size(); ++i) {
-    std::size_t width = 0;
-    for (const std::vector<std::string>& line : lines)
-      width = std::max(width, DisplayWidth(line[i]));
-    widths.push_back(width);
-  }
+  const std::vector<std::size_t> widths = Widths(lines);
   std::size_t whole = 0;
   for (const std::size_t width : widths) whole += width + (whole > 0 ? 2 : 0);
   const std::string rule = std::string(whole, '-') + "\n";
@@ -124,6 +136,15 @@ std::string RenderTable(const Report& report) {
   }
   if (!report.notes.empty()) out += "\n";
   for (const std::string& note : report.notes) out += note + "\n";
+  return out;
+}
+
+std::string RenderRows(std::span<const Column> columns, std::span<const Row> rows) {
+  std::vector<Cells> lines = {Titles(columns)};
+  for (const Row& row : rows) lines.push_back(Texts(row));
+  const std::vector<std::size_t> widths = Widths(lines);
+  std::string out;
+  for (const Cells& line : lines) out += "  " + Line(line, columns, widths);
   return out;
 }
 
