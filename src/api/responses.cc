@@ -10,12 +10,12 @@
 #include "api/deliver.h"
 #include "api/error_response.h"
 #include "api/on_store.h"
-#include "net/sse.h"
 #include "observe/log.h"
 #include "pipeline/exchange.h"
 #include "wire/client_request.h"
 #include "wire/codec.h"
 #include "wire/responses.h"
+#include "wire/sse.h"
 
 namespace triage::api {
 namespace {
@@ -138,7 +138,7 @@ class Keeper final : public AnswerObserver {
   const std::string previous_id_;
   const WallTime now_;
   bool streams_ = false;
-  net::SseFramer framer_;
+  wire::SseFramer framer_;
 };
 
 }  // namespace

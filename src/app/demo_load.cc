@@ -6,7 +6,7 @@
 
 #include "base/cancel.h"
 #include "base/task.h"
-#include "net/sse.h"
+#include "wire/sse.h"
 
 namespace triage::app {
 
@@ -50,7 +50,7 @@ std::string ErrorText(const json& object) {
 }
 
 void ReadStream(std::string_view body, DemoReply& reply) {
-  net::SseFramer framer;
+  wire::SseFramer framer;
   framer.Feed(body);
   bool done = false;
   while (const auto event = framer.Next()) {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "llm/answer.h"
-#include "net/sse.h"
 #include "providers/answer_stream.h"
 #include "wire/aws_event_stream.h"
 #include "wire/codec.h"
+#include "wire/sse.h"
 
 namespace triage::providers {
 
@@ -42,7 +42,7 @@ class CodecStream final : public AnswerStream {
   void Fail(Error error);
 
   const bool relaying_;
-  net::SseFramer sse_;
+  wire::SseFramer sse_;
   std::optional<wire::AwsEventStreamDecoder>
       aws_;  // instead of `sse_`, where the provider frames so
   std::unique_ptr<wire::StreamReader> reader_;

@@ -13,6 +13,7 @@
 #include "providers/replies.h"
 #include "providers/retry_after.h"
 #include "providers/stream_relay.h"
+#include "wire/client_answer.h"
 #include "wire/client_request.h"
 #include "wire/codec.h"
 #include "wire/embeddings.h"
@@ -115,15 +116,6 @@ llm::ReplySummary SummaryOf(const llm::Answer& answer) {
   summary.served_model = answer.model;
   summary.complete = true;
   return summary;
-}
-
-wire::AnswerContext ContextOf(const llm::Call& call) {
-  const llm::Request& request = *call.request;
-  return {.id = request.id,
-          .model = std::string(call.model),
-          .created = request.created,
-          .include_usage = request.include_usage,
-          .request = request.repeated.empty() ? request.body : request.repeated};
 }
 
 std::string HostField(const net::Origin& origin) {
@@ -260,8 +252,8 @@ Task<Result<std::unique_ptr<llm::Reply>>> HttpProvider::Start(const llm::Call& c
     if (request.dialect == Dialect::kOpenAiChat && options_.dialect == Dialect::kOpenAiChat) {
       answers = std::make_unique<StreamRelay>(request.include_usage);
     } else {
-      answers =
-          std::make_unique<CodecStream>(codec, wire::CodecOf(request.dialect), ContextOf(call));
+      answers = std::make_unique<CodecStream>(codec, wire::CodecOf(request.dialect),
+                                              wire::ContextOf(request, call.model));
     }
     auto reply = std::make_unique<StreamReply>(std::move(*answer), std::move(answers),
                                                std::move(body.warnings));
@@ -319,7 +311,8 @@ Result<std::unique_ptr<llm::Reply>> HttpProvider::Whole(const llm::Call& call, i
     return Upstream("The provider's answer is not JSON by its content type.");
   }
   if (neutral && request.dialect != options_.dialect) {
-    answer = wire::CodecOf(request.dialect).WriteAnswer(*neutral, ContextOf(call));
+    answer =
+        wire::CodecOf(request.dialect).WriteAnswer(*neutral, wire::ContextOf(request, call.model));
   }
   return reply(std::move(answer), std::move(summary));
 }

@@ -4,7 +4,7 @@
 
 namespace triage::providers {
 
-bool StreamRelay::Admit(const net::SseEvent& event) {
+bool StreamRelay::Admit(const wire::SseEvent& event) {
   if (!event.has_data) return scanner_.begun();
   switch (scanner_.OnData(event.data)) {
     case wire::ChatStreamScanner::Verdict::kDrop: return false;

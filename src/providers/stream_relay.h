@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 #include "llm/provider.h"
-#include "net/sse.h"
 #include "providers/answer_stream.h"
 #include "wire/openai_errors.h"
 #include "wire/openai_stream.h"
+#include "wire/sse.h"
 
 namespace triage::providers {
 
@@ -36,10 +36,10 @@ class StreamRelay final : public AnswerStream {
 
  private:
   // Whether the event's bytes go on.
-  bool Admit(const net::SseEvent& event);
+  bool Admit(const wire::SseEvent& event);
   void Fail(std::string_view message);
 
-  net::SseFramer framer_;
+  wire::SseFramer framer_;
   wire::ChatStreamScanner scanner_;
   std::optional<Error> error_;
   bool ended_ = false;

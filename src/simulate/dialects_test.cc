@@ -2,12 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "net/sse.h"
 #include "simulate/provider.h"
 #include "simulate/recording_writer.h"
 #include "simulate/script.h"
 #include "wire/aws_event_stream.h"
 #include "wire/codec.h"
+#include "wire/sse.h"
 
 namespace triage::simulate {
 namespace {
@@ -80,7 +80,7 @@ Result<Answer> ReadStream(const wire::Codec& codec, std::string_view bytes) {
   const auto reader = codec.NewStreamReader();
   std::vector<llm::StreamEvent> events;
   if (codec.framing() == wire::Framing::kSse) {
-    net::SseFramer framer;
+    wire::SseFramer framer;
     framer.Feed(bytes);
     while (const auto event = framer.Next()) {
       if (!event->has_data) continue;

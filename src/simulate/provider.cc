@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "net/sse.h"
 #include "simulate/fields.h"
 #include "simulate/outbound.h"
 #include "simulate/route.h"
@@ -16,6 +15,7 @@
 #include "simulate/steps.h"
 #include "wire/codec.h"
 #include "wire/json_tree.h"
+#include "wire/sse.h"
 
 namespace triage::simulate {
 
@@ -50,7 +50,7 @@ bool IsInstead(const Fault& fault) {
 /// The events of an SSE stream as elements of one JSON array, as Gemini sends them by default.
 std::string AsArrayElements(std::string_view sse, bool first) {
   std::string out;
-  net::SseFramer framer;
+  wire::SseFramer framer;
   framer.Feed(sse);
   while (const auto event = framer.Next()) {
     if (!event->has_data) continue;

@@ -8,8 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "net/sse.h"
 #include "wire/anthropic_test_support.h"
+#include "wire/sse.h"
 
 namespace triage::wire::anthropic {
 namespace {
@@ -30,7 +30,7 @@ constexpr std::string_view kFinish =
 constexpr std::string_view kStop = R"({"type":"message_stop"})";
 
 Result<std::vector<StreamEvent>> ReadStream(std::string_view stream, std::size_t step = 1 << 20) {
-  return ReadFramed<net::SseFramer>(*NewReader(), stream, step);
+  return ReadSse(*NewReader(), stream, step);
 }
 
 // The same for events that are written down as data alone.
@@ -66,7 +66,7 @@ Answer Golden(const std::string& name, std::size_t step = 1 << 20) {
 // "name index type-of-delta" of each event that a client gets.
 std::vector<std::string> Outline(std::string_view stream) {
   std::vector<std::string> outline;
-  net::SseFramer framer;
+  SseFramer framer;
   framer.Feed(stream);
   while (const auto event = framer.Next()) {
     JsonTree tree;

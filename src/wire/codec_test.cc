@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "net/sse.h"
 #include "wire/aws_event_stream.h"
 #include "wire/client_request.h"
+#include "wire/sse.h"
 #include "wire/test_conversation.h"
 
 namespace triage::wire {
@@ -18,7 +18,7 @@ Result<llm::Answer> ReadWrittenStream(const Codec& codec, std::string_view bytes
   const std::unique_ptr<StreamReader> reader = codec.NewStreamReader();
   std::vector<llm::StreamEvent> events;
   const bool aws = codec.framing() == Framing::kAwsEventStream;
-  net::SseFramer sse;
+  SseFramer sse;
   AwsEventStreamDecoder decoder;
   for (std::size_t at = 0; at < bytes.size(); at += step) {
     const std::string_view piece = bytes.substr(at, step);

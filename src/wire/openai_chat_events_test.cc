@@ -1,7 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "net/sse.h"
 #include "wire/golden_test_support.h"
 #include "wire/openai_chat_neutral.h"
 #include "wire/stream_test_support.h"
@@ -16,7 +15,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 Result<llm::Answer> ReadStream(std::string_view stream, std::size_t step = 1 << 20) {
-  const auto events = ReadFramed<net::SseFramer>(*NewReader(), stream, step);
+  const auto events = ReadSse(*NewReader(), stream, step);
   if (!events) return events.error();
   EXPECT_EQ(GrammarFault(*events), "");
   return AnswerOf(*events);

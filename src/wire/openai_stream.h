@@ -11,7 +11,7 @@ namespace triage::wire {
 struct ChatAnswer;
 
 /// Follows the events of a streamed chat completion: what they say of usage, finish, model and
-/// failure, and which of them a client must not see. Framing is `net::SseFramer`'s work. An
+/// failure, and which of them a client must not see. Framing is `SseFramer`'s work. An
 /// ordinary chunk is searched, not parsed; keys written with JSON escapes are therefore not found
 /// in it, which no provider does.
 class ChatStreamScanner {

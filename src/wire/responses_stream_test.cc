@@ -55,7 +55,7 @@ std::string Problem(const std::vector<StreamEvent>& events) {
 // The response object of a stream's last event.
 std::string LastResponse(std::string_view stream) {
   JsonTree tree;
-  EXPECT_TRUE(tree.Parse(SseEvents(stream).back().data).has_value());
+  EXPECT_TRUE(tree.Parse(NamedEvents(stream).back().data).has_value());
   return std::string(tree.root()["response"].raw());
 }
 
@@ -90,7 +90,7 @@ TEST(ResponsesStreamReader, MakesUpForEventsThatAServerDoesNotSend) {
   for (const std::string_view only : {"response.output_item.done", "response.content_part.done",
                                       "response.output_text.done", "response.completed"}) {
     std::string stream;
-    for (const SseEvent& event : SseEvents(ReadGolden("stream_web_search.sse"))) {
+    for (const NamedEvent& event : NamedEvents(ReadGolden("stream_web_search.sse"))) {
       const bool needed =
           event.name == only || event.name == "response.created" ||
           event.name == "response.completed" ||
@@ -185,7 +185,7 @@ TEST(ResponsesStreamWriter, WritesTheStreamsOfTheReference) {
   const std::string written = WriteStream(*events, kContext);
   std::vector<std::string> names;
   std::int64_t number = 0;
-  for (const SseEvent& event : SseEvents(written)) {
+  for (const NamedEvent& event : NamedEvents(written)) {
     if (names.empty() || names.back() != event.name) names.push_back(event.name);
     JsonTree tree;
     ASSERT_TRUE(tree.Parse(event.data).has_value()) << event.data;
@@ -240,7 +240,7 @@ TEST(ResponsesStreamWriter, ReportsAnErrorAndThatTheResponseFailed) {
   begun->Write({.kind = Kind::kPartStart, .part = 0}, out);
   begun->Write({.kind = Kind::kText, .part = 0, .text = "Half"}, out);
   begun->WriteError(error, out);
-  const std::vector<SseEvent> events = SseEvents(out);
+  const std::vector<NamedEvent> events = NamedEvents(out);
   EXPECT_EQ(events.at(events.size() - 2).name, "error");
   EXPECT_EQ(events.back().name, "response.failed");
   EXPECT_THAT(events.back().data,
@@ -263,7 +263,7 @@ TEST(ResponsesStreamWriter, CutsArgumentsOnlyBetweenCharacters) {
   events.push_back({.kind = Kind::kFinish, .finish = FinishReason::kToolCalls});
   events.push_back({.kind = Kind::kEnd});
   std::string told;
-  for (const SseEvent& event : SseEvents(WriteStream(events, kContext))) {
+  for (const NamedEvent& event : NamedEvents(WriteStream(events, kContext))) {
     JsonTree tree;
     ASSERT_TRUE(tree.Parse(event.data).has_value());
     if (event.name == "response.function_call_arguments.delta") told += tree.root()["delta"].text();

@@ -18,42 +18,25 @@ inline std::string ReadGolden(const std::string& name) {
   return GoldenBytes("responses/" + name);
 }
 
-struct SseEvent {
+struct NamedEvent {
   std::string name;
   std::string data;
 };
 
-/// The events of a stream that is framed as OpenAI frames it.
-inline std::vector<SseEvent> SseEvents(std::string_view stream) {
-  std::vector<SseEvent> events;
-  while (!stream.empty()) {
-    const std::size_t end = stream.find("\n\n");
-    std::string_view event = stream.substr(0, end);
-    stream.remove_prefix(end == std::string_view::npos ? stream.size() : end + 2);
-    SseEvent read;
-    while (!event.empty()) {
-      const std::size_t line = event.find('\n');
-      const std::string_view text = event.substr(0, line);
-      if (text.starts_with("event: ")) read.name = text.substr(7);
-      if (text.starts_with("data: ")) read.data += text.substr(6);
-      event.remove_prefix(line == std::string_view::npos ? event.size() : line + 1);
-    }
-    if (!read.data.empty()) events.push_back(std::move(read));
+/// The events of a whole stream.
+inline std::vector<NamedEvent> NamedEvents(std::string_view stream) {
+  std::vector<NamedEvent> events;
+  SseFramer framer;
+  framer.Feed(stream);
+  while (const auto event = framer.Next()) {
+    if (event->has_data) events.emplace_back(std::string(event->name), std::string(event->data));
   }
   return events;
 }
 
 /// What a stream says, event by event, to its end.
 inline Result<std::vector<llm::StreamEvent>> ReadStream(std::string_view stream) {
-  const std::unique_ptr<StreamReader> reader = OpenAiResponsesCodec().NewStreamReader();
-  std::vector<llm::StreamEvent> events;
-  for (const SseEvent& event : SseEvents(stream)) {
-    Result<void> read = reader->OnEvent(event.name, event.data, events);
-    if (!read) return std::move(read).error();
-  }
-  Result<void> end = reader->OnEnd(events);
-  if (!end) return std::move(end).error();
-  return events;
+  return ReadSse(*OpenAiResponsesCodec().NewStreamReader(), stream);
 }
 
 inline Result<llm::Answer> AnswerOfStream(std::string_view stream) {

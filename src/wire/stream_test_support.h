@@ -11,16 +11,15 @@
 #include "base/error.h"
 #include "llm/answer.h"
 #include "wire/codec.h"
+#include "wire/sse.h"
 
 namespace triage::wire {
 
-/// What a stream means whose bytes come in pieces of `step`. `Framer`: net::SseFramer, which this
-/// folder's tests may use and its headers may not.
-template <class Framer>
-Result<std::vector<llm::StreamEvent>> ReadFramed(StreamReader& reader, std::string_view stream,
-                                                 std::size_t step) {
+/// What a stream means whose bytes come in pieces of `step`.
+inline Result<std::vector<llm::StreamEvent>> ReadSse(StreamReader& reader, std::string_view stream,
+                                                     std::size_t step = 1 << 20) {
   std::vector<llm::StreamEvent> events;
-  Framer framer;
+  SseFramer framer;
   for (std::size_t at = 0; at < stream.size(); at += step) {
     framer.Feed(stream.substr(at, step));
     while (const auto event = framer.Next()) {

@@ -12,9 +12,9 @@
 
 #include "base/error.h"
 #include "fuzz/codec_checks.h"
-#include "net/sse.h"
 #include "wire/anthropic.h"
 #include "wire/codec.h"
+#include "wire/sse.h"
 
 namespace {
 
@@ -52,7 +52,7 @@ void FuzzRequest(std::string_view body) {
 
 // One block after the other, numbered from 0, each with its end.
 void CheckClientStream(std::string_view stream, bool whole) {
-  net::SseFramer framer;
+  wire::SseFramer framer;
   framer.Feed(stream);
   std::int64_t index = 0;
   bool open = false;
@@ -75,7 +75,7 @@ void CheckClientStream(std::string_view stream, bool whole) {
 void FuzzStream(std::string_view bytes) {
   const auto reader = wire::AnthropicCodec().NewStreamReader();
   std::vector<llm::StreamEvent> events;
-  net::SseFramer framer;
+  wire::SseFramer framer;
   bool good = true;
   while (good && !bytes.empty()) {
     const std::size_t step = 1 + static_cast<unsigned char>(bytes.front()) % 64;

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace triage::net {
+namespace triage::wire {
 
 /// One server-sent event, or a run of lines without data (comments, a lone blank line), up to and
 /// with its blank line.
@@ -69,4 +69,4 @@ class SseFramer {
   std::string joined_;  // data of events with several data lines
 };
 
-}  // namespace triage::net
+}  // namespace triage::wire

@@ -1,4 +1,4 @@
-#include "net/sse.h"
+#include "wire/sse.h"
 
 #include <string>
 #include <tuple>
@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace triage::net {
+namespace triage::wire {
 namespace {
 
 using Event = std::tuple<std::string, std::string, bool, bool>;  // name, data, has data, terminated
@@ -139,4 +139,4 @@ TEST(SseFramer, DoesNotCopyWholeEvents) {
 }
 
 }  // namespace
-}  // namespace triage::net
+}  // namespace triage::wire

@@ -1,9 +1,9 @@
-#include "net/sse.h"
+#include "wire/sse.h"
 
 #include <algorithm>
 #include <cstring>
 
-namespace triage::net {
+namespace triage::wire {
 namespace {
 
 constexpr std::string_view kBom = "\xEF\xBB\xBF";
@@ -138,4 +138,4 @@ void SseFramer::KeepRest() {
   Rebase();
 }
 
-}  // namespace triage::net
+}  // namespace triage::wire
