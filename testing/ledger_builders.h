@@ -103,6 +103,14 @@ inline Exchange TestExchange(std::uint64_t number) {
   exchange.total = std::chrono::microseconds(120'000);
   exchange.features = std::string("\x00\x01\xff", 3) + std::to_string(number);
   exchange.feature_schema = 3;
+  exchange.verdicts.push_back({.attempt = 0,
+                               .check = "refusal",
+                               .outcome = "unsure",
+                               .reason = "the answer may decline",
+                               .p_bad = 0.875,
+                               .propensity = 0.5,
+                               .took = std::chrono::microseconds(12)});
+  exchange.context.client = 0xfedcba9876543210;
   return exchange;
 }
 

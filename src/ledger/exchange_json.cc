@@ -59,6 +59,18 @@ void WriteAttempt(JsonWriter& out, const Attempt& attempt) {
   out.End('}');
 }
 
+void WriteVerdict(JsonWriter& out, const Verdict& verdict) {
+  out.Begin('{');
+  out.Member("attempt", verdict.attempt + 1);
+  out.Member("check", verdict.check);
+  out.Member("outcome", verdict.outcome);
+  out.Member("reason", verdict.reason);
+  out.Member("p_bad", std::optional(verdict.p_bad));
+  out.Member("propensity", std::optional(verdict.propensity));
+  out.Member("took_us", verdict.took.count());
+  out.End('}');
+}
+
 }  // namespace
 
 std::string ExchangeJson(const Exchange& exchange) {
@@ -97,6 +109,10 @@ std::string ExchangeJson(const Exchange& exchange) {
   out.Key("attempts");
   out.Begin('[');
   for (const Attempt& attempt : exchange.attempts) WriteAttempt(out, attempt);
+  out.End(']');
+  out.Key("verdicts");
+  out.Begin('[');
+  for (const Verdict& verdict : exchange.verdicts) WriteVerdict(out, verdict);
   out.End(']');
   out.Key("decision");
   out.Raw(DecisionJson(exchange));

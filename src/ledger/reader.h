@@ -18,7 +18,8 @@ namespace triage::ledger {
 /// An exchange as it was written. `exchange.features` stays empty: the learning store keeps them.
 struct StoredExchange {
   Exchange exchange;
-  std::string decision_json;  ///< the text of DecisionJson at the time of writing
+  std::string decision_json;       ///< the text of DecisionJson at the time of writing
+  std::vector<Feedback> feedback;  ///< in the order in which it came; without features
 };
 
 /// What reports group by. Hours and days are UTC and written as RFC 3339: "2026-11-24T05:00Z",

@@ -12,8 +12,14 @@ std::string_view Name(AttemptKind kind) {
     case AttemptKind::kHedge: return "hedge";
     case AttemptKind::kShadow: return "shadow";
     case AttemptKind::kEmbedding: return "embedding";
+    case AttemptKind::kReask: return "reask";
+    case AttemptKind::kEscalation: return "escalation";
   }
   return "answer";
+}
+
+std::string_view Name(Feedback::Source source) {
+  return source == Feedback::Source::kClient ? "client" : "session";
 }
 
 }  // namespace triage::ledger

@@ -15,6 +15,10 @@ class Store : public Reader {
   /// nothing (kIo). An exchange that is there already is left as it was. One caller at a time;
   /// blocks on disk.
   virtual Result<void> Append(std::span<const Exchange> exchanges) = 0;
+
+  /// Writes it, and marks the exchange's features in the learning store as labelled when it says
+  /// how good the answer was. As above; kIo.
+  virtual Result<Recorded> Append(const Feedback& feedback) = 0;
 };
 
 }  // namespace triage::ledger

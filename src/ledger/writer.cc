@@ -24,10 +24,12 @@ Writer::Writer(Store& store, WriterOptions options)
     : store_(store),
       options_(std::move(options)),
       queue_(options_.queue_rows),
+      feedback_(options_.queue_rows),
       thread_([this] { Run(); }) {}
 
 Writer::~Writer() {
   queue_.Close();
+  feedback_.Close();
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -41,6 +43,16 @@ void Writer::Record(Exchange exchange) {
     queued_.fetch_add(1, std::memory_order_relaxed);
   } else {
     dropped_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void Writer::Record(Feedback feedback, std::function<void(Result<Recorded>)> done) {
+  Waiting waiting{std::move(feedback), std::move(done)};
+  if (feedback_.TryPush(std::move(waiting))) return;
+  dropped_.fetch_add(1, std::memory_order_relaxed);
+  if (waiting.done) {
+    waiting.done(Error{.code = ErrorCode::kUnavailable,
+                       .message = "too much feedback is waiting to be written; try again"});
   }
 }
 
@@ -70,9 +82,12 @@ void Writer::Run() {
     const std::uint64_t flushes = flushes_wanted_;
     const bool stopping = stopping_;
     lock.unlock();
+    // Feedback first, so that the exchanges it is for are in `rows` or written already.
+    const std::vector<Waiting> feedback = feedback_.PopAll(std::chrono::milliseconds(0));
     std::vector<Exchange> rows = NextRows();
-    const bool drained = rows.empty() && stopping;
+    const bool drained = rows.empty() && feedback.empty() && stopping;
     if (!rows.empty()) Write(std::move(rows));
+    for (const Waiting& waiting : feedback) Write(waiting);
     lock.lock();
     flushes_done_ = flushes;
     lock.unlock();
@@ -140,6 +155,17 @@ Result<void> Writer::TryStore(std::span<const Exchange> batch) {
     lock.unlock();
     wait *= 2;
   }
+}
+
+void Writer::Write(const Waiting& waiting) {
+  const Result<Recorded> recorded = store_.Append(waiting.feedback);
+  if (!recorded) {
+    const std::lock_guard lock(mutex_);
+    ++write_errors_;
+    last_error_ = recorded.error().message;
+    if (!waiting.done) dropped_.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (waiting.done) waiting.done(recorded);
 }
 
 void Writer::Recover(std::span<const Exchange> rows) {

@@ -61,6 +61,10 @@ class Writer : public Sink {
   /// thread.
   void Record(Exchange exchange) override;
 
+  /// Tried once: whoever waits for `done` may try again; else what cannot be written is dropped and
+  /// counted.
+  void Record(Feedback feedback, std::function<void(Result<Recorded>)> done) override;
+
   /// Waits until all that was recorded before is in the store or the recovery file; false when
   /// `limit` passed first.
   bool Flush(std::chrono::milliseconds limit = std::chrono::seconds(10));
@@ -74,9 +78,17 @@ class Writer : public Sink {
   Result<void> TryStore(std::span<const Exchange> batch);
   void Recover(std::span<const Exchange> rows);
 
+  struct Waiting {
+    Feedback feedback;
+    std::function<void(Result<Recorded>)> done;
+  };
+
+  void Write(const Waiting& waiting);
+
   Store& store_;
   const WriterOptions options_;
   BoundedQueue<Exchange> queue_;
+  BoundedQueue<Waiting> feedback_;
   std::atomic<std::uint64_t> queued_{0};
   std::atomic<std::uint64_t> dropped_{0};
 

@@ -35,6 +35,15 @@ class FakeStore : public Store {
     return {};
   }
 
+  Result<Recorded> Append(const Feedback& feedback) override {
+    const std::lock_guard lock(mutex_);
+    if (failures > 0) {
+      --failures;
+      return Error{.code = ErrorCode::kIo, .message = "the disk is full"};
+    }
+    return ids.contains(feedback.exchange) ? Recorded::kNew : Recorded::kUnknownExchange;
+  }
+
   Result<std::optional<StoredExchange>> FindExchange(const ExchangeId&) override {
     return std::nullopt;
   }
@@ -233,6 +242,37 @@ TEST(Writer, CountsAsDroppedWhatNeitherStoreNorRecoveryFileTakes) {
   EXPECT_EQ(writer.stats().dropped, 1);
   EXPECT_EQ(writer.stats().recovered, 0);
   EXPECT_THAT(writer.stats().last_error, HasSubstr("cannot be written either"));
+}
+
+TEST(Writer, WritesFeedbackBehindTheExchangeItIsFor) {
+  FakeStore store;
+  std::vector<Result<Recorded>> answers;
+  {
+    Writer writer(store, Quick());
+    for (std::uint64_t i = 0; i < 50; ++i) {
+      writer.Record(TestExchange(i));
+      writer.Record(Feedback{.exchange = TestExchange(i).id},
+                    [&answers](Result<Recorded> recorded) { answers.push_back(recorded); });
+    }
+    writer.Record(Feedback{.exchange = TestExchange(99).id},
+                  [&answers](Result<Recorded> recorded) { answers.push_back(recorded); });
+  }
+  ASSERT_EQ(answers.size(), 51);
+  for (std::size_t i = 0; i < 50; ++i) EXPECT_EQ(answers[i].value(), Recorded::kNew);
+  EXPECT_EQ(answers[50].value(), Recorded::kUnknownExchange);
+}
+
+TEST(Writer, TellsWhoeverGaveFeedbackThatItCouldNotBeWritten) {
+  FakeStore store;
+  store.failures = 2;
+  std::optional<Result<Recorded>> answer;
+  Writer writer(store, Quick());
+  writer.Record(Feedback{}, [&answer](Result<Recorded> recorded) { answer = recorded; });
+  writer.Record(Feedback{}, nullptr);
+  ASSERT_TRUE(writer.Flush());
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->error().code, ErrorCode::kIo);
+  EXPECT_EQ(writer.stats().dropped, 1);
 }
 
 TEST(MemorySink, KeepsWhatItIsGivenInOrder) {

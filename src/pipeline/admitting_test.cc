@@ -16,6 +16,8 @@ using std::chrono::seconds;
 class NoLedger final : public ledger::Sink {
  public:
   void Record(ledger::Exchange) override {}
+
+  void Record(ledger::Feedback, std::function<void(Result<ledger::Recorded>)>) override {}
 };
 
 /// Sleeping lets something happen first, then lasts as long as nobody has ended it.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -16,6 +17,19 @@ class MemorySink : public Sink {
     exchanges_.push_back(std::move(exchange));
   }
 
+  void Record(Feedback feedback, std::function<void(Result<Recorded>)> done) override {
+    {
+      const std::lock_guard lock(mutex_);
+      feedback_.push_back(std::move(feedback));
+    }
+    if (done) done(Recorded::kNew);
+  }
+
+  std::vector<Feedback> feedback() const {
+    const std::lock_guard lock(mutex_);
+    return feedback_;
+  }
+
   /// A copy of what has been recorded, in order.
   std::vector<Exchange> exchanges() const {
     const std::lock_guard lock(mutex_);
@@ -25,6 +39,7 @@ class MemorySink : public Sink {
  private:
   mutable std::mutex mutex_;
   std::vector<Exchange> exchanges_;
+  std::vector<Feedback> feedback_;
 };
 
 }  // namespace triage::ledger

@@ -1,11 +1,12 @@
 #include "ledger/sqlite/appender.h"
 
-#include <cmath>
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "ledger/decision_json.h"
+#include "ledger/sqlite/binder.h"
 
 namespace triage::ledger {
 namespace {
@@ -17,8 +18,9 @@ constexpr std::string_view kInsertExchange =
     "provider, model, status, "
     "error, client_gone, escalations, promoted_from, cost_nusd, cost_complete, unknown_costs, "
     "baseline_nusd, "
-    "first_byte_us, total_us, decision) "
-    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO "
+    "first_byte_us, total_us, decision, client) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) "
+    "DO "
     "NOTHING";
 
 constexpr std::string_view kInsertAttempt =
@@ -60,9 +62,13 @@ constexpr std::string_view kAddRollup =
     "without_baseline = rollup_hour.without_baseline + excluded.without_baseline, "
     "other_cost_nusd = rollup_hour.other_cost_nusd + excluded.other_cost_nusd";
 
+constexpr std::string_view kInsertVerdict =
+    "INSERT INTO verdict (exchange_id, number, attempt, check_name, outcome, reason, p_bad, "
+    "propensity, took_us) VALUES (?,?,?,?,?,?,?,?,?)";
+
 constexpr std::string_view kInsertLearning =
     "INSERT INTO learning (exchange_id, feature_schema, propensity, labelled, bytes, features) "
-    "VALUES (?,?,?,0,?,?) "
+    "VALUES (?,?,?,?,?,?) "
     "ON CONFLICT (exchange_id) DO NOTHING";
 
 constexpr std::string_view kForgetOldest =
@@ -73,34 +79,10 @@ constexpr std::string_view kForgetOldest =
 // What a row of the learning store takes beside its features.
 constexpr std::int64_t kLearningRowBytes = 64;
 
-/// Binds parameters from left to right.
-class Binder {
- public:
-  explicit Binder(Statement& statement) : statement_(statement) {}
-
-  Binder& Text(std::string_view value) {
-    statement_.Bind(++index_, value);
-    return *this;
-  }
-
-  Binder& Integer(std::int64_t value) {
-    statement_.Bind(++index_, value);
-    return *this;
-  }
-
-  Binder& Null() {
-    statement_.BindNull(++index_);
-    return *this;
-  }
-
-  Binder& Money(NanoDollars value) { return Integer(value.value()); }
-
-  Binder& Money(const std::optional<NanoDollars>& value) { return value ? Money(*value) : Null(); }
-
- private:
-  Statement& statement_;
-  int index_ = 0;
-};
+bool Labelled(const Exchange& exchange) {
+  return std::ranges::any_of(exchange.verdicts,
+                             [](const Verdict& verdict) { return verdict.outcome == "fail"; });
+}
 
 }  // namespace
 
@@ -108,38 +90,50 @@ Result<Appender> Appender::Make(Connection connection, std::int64_t learning_max
   Result<std::int64_t> bytes =
       connection.QueryInteger("SELECT coalesce(sum(bytes), 0) FROM learning");
   if (!bytes) return std::move(bytes).error();
-  Result<Statement> exchange = connection.Prepare(kInsertExchange);
-  if (!exchange) return std::move(exchange).error();
-  Result<Statement> attempt = connection.Prepare(kInsertAttempt);
-  if (!attempt) return std::move(attempt).error();
-  Result<Statement> rollup = connection.Prepare(kAddRollup);
-  if (!rollup) return std::move(rollup).error();
-  Result<Statement> learning = connection.Prepare(kInsertLearning);
-  if (!learning) return std::move(learning).error();
-  Result<Statement> forget = connection.Prepare(kForgetOldest);
-  if (!forget) return std::move(forget).error();
-  return Appender(std::move(connection), *std::move(exchange), *std::move(attempt),
-                  *std::move(rollup), *std::move(learning), *std::move(forget), learning_max_bytes,
-                  *bytes);
+  std::vector<Statement> statements;
+  for (const std::string_view sql : {kInsertExchange, kInsertAttempt, kInsertVerdict, kAddRollup,
+                                     kInsertLearning, kForgetOldest}) {
+    Result<Statement> statement = connection.Prepare(sql);
+    if (!statement) return std::move(statement).error();
+    statements.push_back(*std::move(statement));
+  }
+  return Appender(std::move(connection), std::move(statements), learning_max_bytes, *bytes);
 }
 
-Appender::Appender(Connection connection, Statement exchange, Statement attempt, Statement rollup,
-                   Statement learning, Statement forget, std::int64_t learning_max_bytes,
-                   std::int64_t learning_bytes)
+Appender::Appender(Connection connection, std::vector<Statement> statements,
+                   std::int64_t learning_max_bytes, std::int64_t learning_bytes)
     : connection_(std::move(connection)),
-      exchange_(std::move(exchange)),
-      attempt_(std::move(attempt)),
-      rollup_(std::move(rollup)),
-      learning_(std::move(learning)),
-      forget_(std::move(forget)),
+      exchange_(std::move(statements[0])),
+      attempt_(std::move(statements[1])),
+      verdict_(std::move(statements[2])),
+      rollup_(std::move(statements[3])),
+      learning_(std::move(statements[4])),
+      forget_(std::move(statements[5])),
       learning_max_bytes_(learning_max_bytes),
       learning_bytes_(learning_bytes) {}
 
 Result<void> Appender::Append(std::span<const Exchange> exchanges) {
+  return Transaction(
+      [&](std::int64_t& learning_bytes) { return Write(exchanges, learning_bytes); });
+}
+
+Result<Recorded> Appender::Append(const Feedback& feedback) {
+  Recorded recorded = Recorded::kUnknownExchange;
+  const Result<void> done = Transaction([&](std::int64_t& learning_bytes) {
+    Result<Recorded> written = WriteFeedback(feedback, learning_bytes);
+    if (!written) return Result<void>(std::move(written).error());
+    recorded = *written;
+    return ForgetOldest(learning_bytes);
+  });
+  if (!done) return done.error();
+  return recorded;
+}
+
+Result<void> Appender::Transaction(const std::function<Result<void>(std::int64_t&)>& write) {
   Result<void> done = connection_.Execute("BEGIN IMMEDIATE");
   if (!done) return done;
   std::int64_t learning_bytes = learning_bytes_;
-  done = Write(exchanges, learning_bytes);
+  done = write(learning_bytes);
   if (done) done = connection_.Execute("COMMIT");
   if (!done) {
     (void)connection_.Execute(
@@ -158,7 +152,15 @@ Result<void> Appender::Write(std::span<const Exchange> exchanges, std::int64_t& 
     if (!fresh) return fresh.error();
     if (!*fresh) continue;
     Result<void> done = WriteAttempts(exchange);
-    if (done && !exchange.features.empty()) done = WriteLearning(exchange, learning_bytes);
+    if (done) done = WriteVerdicts(exchange);
+    if (done && !exchange.features.empty()) {
+      done = WriteLearning({.exchange = exchange.id,
+                            .features = exchange.features,
+                            .schema = exchange.feature_schema,
+                            .propensity = exchange.decision.propensity,
+                            .labelled = Labelled(exchange)},
+                           learning_bytes);
+    }
     if (!done) return done;
     AddRollups(exchange, sums);
   }
@@ -189,6 +191,7 @@ Result<bool> Appender::WriteExchange(const Exchange& exchange) {
   bind.Money(exchange.cost).Integer(exchange.cost_complete ? 1 : 0).Integer(UnknownCosts(exchange));
   bind.Money(exchange.baseline_cost);
   bind.Integer(exchange.first_byte.count()).Integer(exchange.total.count()).Text(decision);
+  bind.Integer(static_cast<std::int64_t>(context.client));
   Result<void> done = exchange_.Run();
   if (!done) return std::move(done).error();
   return connection_.changes() > 0;
@@ -221,17 +224,26 @@ Result<void> Appender::WriteAttempts(const Exchange& exchange) {
   return {};
 }
 
-Result<void> Appender::WriteLearning(const Exchange& exchange, std::int64_t& learning_bytes) {
+Result<void> Appender::WriteVerdicts(const Exchange& exchange) {
   const std::string id = exchange.id.Text();
-  const std::int64_t bytes =
-      static_cast<std::int64_t>(exchange.features.size()) + kLearningRowBytes;
-  learning_.Bind(1, id);
-  learning_.Bind(2, std::int64_t{exchange.feature_schema});
-  // SQLite stores NaN as null, which the column refuses; one bad value must not stop the ledger.
-  learning_.Bind(3,
-                 std::isfinite(exchange.decision.propensity) ? exchange.decision.propensity : 0.0);
-  learning_.Bind(4, bytes);
-  learning_.BindBlob(5, exchange.features);
+  std::int64_t number = 0;
+  for (const Verdict& verdict : exchange.verdicts) {
+    Binder bind(verdict_);
+    bind.Text(id).Integer(++number).Integer(verdict.attempt + 1).Text(verdict.check);
+    bind.Text(verdict.outcome).Text(verdict.reason).Number(verdict.p_bad);
+    bind.Number(verdict.propensity).Integer(verdict.took.count());
+    Result<void> done = verdict_.Run();
+    if (!done) return done;
+  }
+  return {};
+}
+
+Result<void> Appender::WriteLearning(const Learned& learned, std::int64_t& learning_bytes) {
+  const std::string id = learned.exchange.Text();
+  const std::int64_t bytes = static_cast<std::int64_t>(learned.features.size()) + kLearningRowBytes;
+  Binder bind(learning_);
+  bind.Text(id).Integer(learned.schema).Number(learned.propensity);
+  bind.Integer(learned.labelled ? 1 : 0).Integer(bytes).Blob(learned.features);
   Result<void> done = learning_.Run();
   if (done && connection_.changes() > 0) learning_bytes += bytes;
   return done;

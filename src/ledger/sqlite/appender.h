@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "ledger/reader.h"
@@ -20,23 +23,37 @@ class Appender {
 
   /// All or nothing, in one transaction.
   Result<void> Append(std::span<const Exchange> exchanges);
+  Result<Recorded> Append(const Feedback& feedback);
 
  private:
-  Appender(Connection connection, Statement exchange, Statement attempt, Statement rollup,
-           Statement learning, Statement forget, std::int64_t learning_max_bytes,
-           std::int64_t learning_bytes);
+  /// A row of the learning store.
+  struct Learned {
+    ExchangeId exchange;
+    std::string_view features;
+    std::uint32_t schema = 0;
+    double propensity = 1.0;
+    bool labelled = false;
+  };
+
+  Appender(Connection connection, std::vector<Statement> statements,
+           std::int64_t learning_max_bytes, std::int64_t learning_bytes);
+
+  Result<void> Transaction(const std::function<Result<void>(std::int64_t&)>& write);
 
   Result<void> Write(std::span<const Exchange> exchanges, std::int64_t& learning_bytes);
   /// False when the exchange was there already.
   Result<bool> WriteExchange(const Exchange& exchange);
   Result<void> WriteAttempts(const Exchange& exchange);
-  Result<void> WriteLearning(const Exchange& exchange, std::int64_t& learning_bytes);
+  Result<void> WriteVerdicts(const Exchange& exchange);
+  Result<Recorded> WriteFeedback(const Feedback& feedback, std::int64_t& learning_bytes);
+  Result<void> WriteLearning(const Learned& learned, std::int64_t& learning_bytes);
   Result<void> WriteRollups(const std::map<RollupKey, Sums>& sums);
   Result<void> ForgetOldest(std::int64_t& learning_bytes);
 
   Connection connection_;
   Statement exchange_;
   Statement attempt_;
+  Statement verdict_;
   Statement rollup_;
   Statement learning_;
   Statement forget_;

@@ -119,7 +119,37 @@ CREATE TABLE learning (
 CREATE INDEX learning_age ON learning (labelled, exchange_id, bytes);
 )sql";
 
-constexpr std::array kMigrations{kFirst};
+// Verdicts and feedback; whose exchange it was.
+constexpr const char* kSecond = R"sql(
+ALTER TABLE exchange ADD COLUMN client BIGINT NOT NULL DEFAULT 0;
+CREATE TABLE verdict (
+  exchange_id TEXT NOT NULL REFERENCES exchange (id) ON DELETE CASCADE,
+  number BIGINT NOT NULL,
+  attempt BIGINT NOT NULL,
+  check_name TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  p_bad DOUBLE PRECISION NOT NULL,
+  propensity DOUBLE PRECISION NOT NULL,
+  took_us BIGINT NOT NULL,
+  PRIMARY KEY (exchange_id, number)
+) WITHOUT ROWID;
+CREATE TABLE feedback (
+  exchange_id TEXT NOT NULL REFERENCES exchange (id) ON DELETE CASCADE,
+  source TEXT NOT NULL,
+  key TEXT NOT NULL,
+  time_us BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  value TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  good DOUBLE PRECISION,
+  weight DOUBLE PRECISION NOT NULL,
+  from_exchange TEXT NOT NULL,
+  PRIMARY KEY (exchange_id, source, key)
+) WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations{kFirst, kSecond};
 
 Result<std::int64_t> StoredSchema(Connection& connection) {
   const Result<std::int64_t> tables = connection.QueryInteger(

@@ -24,6 +24,12 @@ class SqliteStore : public Store {
     return appender_->Append(exchanges);
   }
 
+  Result<Recorded> Append(const Feedback& feedback) override {
+    const std::lock_guard lock(append_mutex_);
+    if (!appender_) return LedgerError(path_, "opened for reading only");
+    return appender_->Append(feedback);
+  }
+
   Result<std::optional<StoredExchange>> FindExchange(const ExchangeId& id) override {
     const std::lock_guard lock(read_mutex_);
     return ledger::FindExchange(reading_, id);

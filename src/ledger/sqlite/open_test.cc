@@ -315,9 +315,95 @@ TEST_F(SqliteLedger, LearningStoreKeepsSchemaPropensityAndBytes) {
       ElementsAre("3 0.9 0001FF30"));
 }
 
+Feedback ThumbDown(const Exchange& exchange) {
+  return {.exchange = exchange.id,
+          .time = TestTime(),
+          .client = exchange.context.client,
+          .kind = "thumb",
+          .value = "-1",
+          .reason = "wrong",
+          .good = 0.0,
+          .weight = 1.0,
+          .key = "k1"};
+}
+
+TEST_F(SqliteLedger, JoinsFeedbackStrictlyAndKeepsItOnce) {
+  const Exchange written = TestExchange(0);
+  const std::unique_ptr<Store> store = Open();
+  ASSERT_TRUE(store->Append({&written, 1}).has_value());
+  Feedback feedback = ThumbDown(written);
+  EXPECT_EQ(store->Append(feedback).value(), Recorded::kNew);
+  feedback.value = "1";
+  EXPECT_EQ(store->Append(feedback).value(), Recorded::kRepeated);
+  feedback.key = "k2";
+  feedback.source = Feedback::Source::kSession;
+  feedback.from = TestExchange(1).id;
+  EXPECT_EQ(store->Append(feedback).value(), Recorded::kNew);
+
+  feedback.exchange = TestExchange(1).id;
+  EXPECT_EQ(store->Append(feedback).value(), Recorded::kUnknownExchange);
+  feedback.exchange = written.id;
+  feedback.client = 1;
+  EXPECT_EQ(store->Append(feedback).value(), Recorded::kNotTheirs);
+
+  const StoredExchange stored = store->FindExchange(written.id).value().value();
+  ASSERT_EQ(stored.feedback.size(), 2);
+  EXPECT_EQ(stored.feedback[0].value, "-1");
+  EXPECT_EQ(stored.feedback[0].good, 0.0);
+  EXPECT_EQ(stored.feedback[0].reason, "wrong");
+  EXPECT_EQ(stored.feedback[1].from, TestExchange(1).id);
+  EXPECT_EQ(stored.feedback[1].source, Feedback::Source::kSession);
+}
+
+TEST_F(SqliteLedger, FeedbackThatSaysHowGoodAnAnswerWasLabelsItsFeatures) {
+  Exchange sampled = TestExchange(0);
+  Exchange other = TestExchange(1);
+  sampled.features = "sampled";
+  for (Exchange* exchange : {&sampled, &other}) exchange->verdicts.clear();
+  other.features.clear();
+  const std::vector<Exchange> both{sampled, other};
+  const std::unique_ptr<Store> store = Open();
+  ASSERT_TRUE(store->Append(both).has_value());
+  const auto learning = [&] {
+    return Sql(path_).All("SELECT labelled || features FROM learning ORDER BY exchange_id");
+  };
+  Feedback comment = ThumbDown(sampled);
+  comment.good.reset();
+  ASSERT_TRUE(store->Append(comment).has_value());
+  EXPECT_THAT(learning(), ElementsAre("0sampled"));
+  comment = ThumbDown(sampled);
+  comment.key = "k2";
+  ASSERT_TRUE(store->Append(comment).has_value());
+  Feedback late = ThumbDown(other);
+  late.features = "late";
+  ASSERT_TRUE(store->Append(late).has_value());
+  EXPECT_THAT(learning(), ElementsAre("1sampled", "1late"));
+}
+
+TEST_F(SqliteLedger, AnExchangeThatFailedACheckIsALabelledOne) {
+  Exchange failed = TestExchange(0);
+  failed.features = "x";
+  failed.verdicts[0].outcome = "fail";
+  const std::unique_ptr<Store> store = Open();
+  ASSERT_TRUE(store->Append({&failed, 1}).has_value());
+  EXPECT_THAT(Sql(path_).All("SELECT labelled FROM learning"), ElementsAre("1"));
+}
+
+TEST_F(SqliteLedger, BringsAFileOfTheFirstVersionUpToDateAndKeepsItsRows) {
+  const Exchange written = TestExchange(0);
+  ASSERT_TRUE(Open()->Append({&written, 1}).has_value());
+  Sql(path_).All(
+      "ALTER TABLE exchange DROP COLUMN client; DROP TABLE verdict; DROP TABLE feedback; "
+      "UPDATE meta SET value = '1' WHERE key = 'schema_version'");
+  const StoredExchange stored = Open()->FindExchange(written.id).value().value();
+  EXPECT_EQ(stored.exchange.model, written.model);
+  EXPECT_EQ(stored.exchange.attempts.size(), written.attempts.size());
+  EXPECT_EQ(stored.exchange.context.client, 0);
+}
+
 TEST_F(SqliteLedger, IsMigratedOnceHoweverOftenItIsOpened) {
   for (int i = 0; i < 3; ++i) ASSERT_NE(Open(), nullptr);
-  EXPECT_EQ(Sql(path_).One("SELECT value FROM meta WHERE key = 'schema_version'"), 1);
+  EXPECT_EQ(Sql(path_).One("SELECT value FROM meta WHERE key = 'schema_version'"), 2);
 }
 
 TEST_F(SqliteLedger, CanBeCreatedByManyAtTheSameTime) {

@@ -21,7 +21,7 @@ constexpr std::string_view kSelectExchange =
     "sensitivity, min_tier, max_tier, verify, latency_ms, tier, provider, model, status, error, "
     "client_gone, "
     "escalations, promoted_from, cost_nusd, cost_complete, baseline_nusd, first_byte_us, total_us, "
-    "decision "
+    "decision, client "
     "FROM exchange WHERE id = ?";
 
 constexpr std::string_view kSelectAttempts =
@@ -30,6 +30,14 @@ constexpr std::string_view kSelectAttempts =
     "output, reasoning, usage_estimated, cost_nusd, cost_estimated, started_us, connect_us, "
     "first_byte_us, total_us "
     "FROM attempt WHERE exchange_id = ? ORDER BY number";
+
+constexpr std::string_view kSelectVerdicts =
+    "SELECT attempt, check_name, outcome, reason, p_bad, propensity, took_us FROM verdict "
+    "WHERE exchange_id = ? ORDER BY number";
+
+constexpr std::string_view kSelectFeedback =
+    "SELECT source, key, time_us, kind, value, reason, good, weight, from_exchange FROM feedback "
+    "WHERE exchange_id = ? ORDER BY time_us, source, key";
 
 constexpr std::string_view kSelectRecent =
     "SELECT id, time_us, user_name, team, feature, query_type, requested_model, tier, model, "
@@ -60,6 +68,14 @@ class Row {
 
   bool Flag() { return Integer() != 0; }
 
+  double Number() { return statement_.Number(column_++); }
+
+  std::optional<double> PerhapsNumber() {
+    if (!statement_.IsNull(column_)) return Number();
+    ++column_;
+    return std::nullopt;
+  }
+
   NanoDollars Money() { return NanoDollars(Integer()); }
 
   std::chrono::microseconds Micros() { return std::chrono::microseconds(Integer()); }
@@ -83,7 +99,8 @@ class Row {
 AttemptKind ParseKind(std::string_view text) {
   for (const AttemptKind kind :
        {AttemptKind::kAnswer, AttemptKind::kRetry, AttemptKind::kFallback, AttemptKind::kJudge,
-        AttemptKind::kCheck, AttemptKind::kHedge, AttemptKind::kShadow, AttemptKind::kEmbedding}) {
+        AttemptKind::kCheck, AttemptKind::kHedge, AttemptKind::kShadow, AttemptKind::kEmbedding,
+        AttemptKind::kReask, AttemptKind::kEscalation}) {
     if (Name(kind) == text) return kind;
   }
   return AttemptKind::kAnswer;
@@ -125,10 +142,7 @@ StoredExchange ReadExchange(const ExchangeId& id, const Statement& statement) {
   llm::Context& context = exchange.context;
   exchange.id = id;
   exchange.time = WallTime(row.Micros());
-  const std::string dialect = row.Text();
-  for (const llm::Dialect known : {llm::Dialect::kOpenAiChat}) {
-    if (llm::Name(known) == dialect) exchange.dialect = known;
-  }
+  exchange.dialect = llm::ParseDialect(row.Text()).value_or(llm::Dialect::kOpenAiChat);
   exchange.requested_model = row.Text();
   exchange.stream = row.Flag();
   context.user = row.Text();
@@ -157,7 +171,51 @@ StoredExchange ReadExchange(const ExchangeId& id, const Statement& statement) {
   exchange.first_byte = row.Micros();
   exchange.total = row.Micros();
   stored.decision_json = row.Text();
+  context.client = static_cast<std::uint64_t>(row.Integer());
   return stored;
+}
+
+Verdict ReadVerdict(const Statement& statement) {
+  Row row(statement);
+  Verdict verdict;
+  verdict.attempt = row.Small() - 1;
+  verdict.check = row.Text();
+  verdict.outcome = row.Text();
+  verdict.reason = row.Text();
+  verdict.p_bad = row.Number();
+  verdict.propensity = row.Number();
+  verdict.took = row.Micros();
+  return verdict;
+}
+
+Feedback ReadFeedback(const ExchangeId& id, const Statement& statement) {
+  Row row(statement);
+  Feedback feedback;
+  feedback.exchange = id;
+  feedback.source = row.Text() == Name(Feedback::Source::kClient) ? Feedback::Source::kClient
+                                                                  : Feedback::Source::kSession;
+  feedback.key = row.Text();
+  feedback.time = WallTime(row.Micros());
+  feedback.kind = row.Text();
+  feedback.value = row.Text();
+  feedback.reason = row.Text();
+  feedback.good = row.PerhapsNumber();
+  feedback.weight = row.Number();
+  feedback.from = ExchangeId::Parse(row.Text());
+  return feedback;
+}
+
+/// Reads all rows that belong to an exchange.
+template <class T, class Read>
+Result<void> ReadRows(Connection& connection, std::string_view sql, std::string_view id, Read read,
+                      std::vector<T>& rows) {
+  Result<Statement> select = connection.Prepare(sql);
+  if (!select) return std::move(select).error();
+  select->Bind(1, id);
+  Result<bool> row = select->Step();
+  for (; row && *row; row = select->Step()) rows.push_back(read(*select));
+  if (!row) return std::move(row).error();
+  return {};
 }
 
 Sums ReadSums(Row& row) {
@@ -224,13 +282,13 @@ Result<std::optional<StoredExchange>> FindExchange(Connection& connection, const
   if (!decision) return std::move(decision).error();
   stored.exchange.decision = *std::move(decision);
 
-  Result<Statement> attempts = connection.Prepare(kSelectAttempts);
-  if (!attempts) return std::move(attempts).error();
-  attempts->Bind(1, text);
-  for (row = attempts->Step(); row && *row; row = attempts->Step()) {
-    stored.exchange.attempts.push_back(ReadAttempt(*attempts));
-  }
-  if (!row) return std::move(row).error();
+  Result<void> done =
+      ReadRows(connection, kSelectAttempts, text, ReadAttempt, stored.exchange.attempts);
+  if (done)
+    done = ReadRows(connection, kSelectVerdicts, text, ReadVerdict, stored.exchange.verdicts);
+  const auto read = [&](const Statement& from) { return ReadFeedback(id, from); };
+  if (done) done = ReadRows(connection, kSelectFeedback, text, read, stored.feedback);
+  if (!done) return std::move(done).error();
   return std::optional(std::move(stored));
 }
 
