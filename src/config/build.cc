@@ -97,19 +97,6 @@ void BuildLedgerAndLog(BuildContext& context) {
   context.config.log = {.level = log.Text("level"), .json = log.Text("format") == "json"};
 }
 
-void BuildVerify(BuildContext& context) {
-  DefaultedSection verify(Section(&context.root).Child("verify"), "verify");
-  context.config.verify.defaults = verify.section().Texts("default");
-  if (const Node* checks = verify.section().Get("default")) {
-    context.problems.Warning(checks->at, "verify.default",
-                             "checks are noted in the decision, but this version runs none");
-  }
-  std::string stream = verify.Text("stream");
-  context.config.verify.stream = stream == "hold"    ? StreamMode::kHold
-                                 : stream == "after" ? StreamMode::kAfter
-                                                     : StreamMode::kWindow;
-}
-
 void BuildSensitivity(BuildContext& context) {
   const Node* classes = Section(&context.root).Get("sensitivity");
   if (classes == nullptr) return;
@@ -180,9 +167,10 @@ void Build(BuildContext& context) {
   BuildResilience(context);
   BuildAdmission(context);
   BuildSensitivity(context);
+  BuildVerify(context);
+  BuildFeedback(context);
   BuildPolicies(context);
   BuildWorkloads(context);
-  BuildVerify(context);
   BuildLedgerAndLog(context);
 }
 

@@ -44,6 +44,12 @@ void BuildRouting(BuildContext& context);
 void BuildResilience(BuildContext& context);
 void BuildPolicies(BuildContext& context);
 void BuildWorkloads(BuildContext& context);
+void BuildVerify(BuildContext& context);
+void BuildFeedback(BuildContext& context);
+
+/// The checks in a list of names, without those that are reported. After BuildVerify.
+std::vector<std::string> ReadChecks(const BuildContext& context, const Node* list,
+                                    const std::string& path);
 
 /// The words of `wanted` for what `has` lacks; a JSON schema can do what plain JSON mode can.
 std::vector<std::string> Lacking(const Capabilities& has, const std::vector<std::string>& wanted);

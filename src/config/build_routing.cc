@@ -166,11 +166,7 @@ void BuildPolicies(BuildContext& context) {
     }
     policy.min_tier = ReadTierReference(context, section, "min_tier", path);
     policy.max_tier = ReadTierReference(context, section, "max_tier", path);
-    policy.verify = section.Texts("verify");
-    if (const Node* checks = section.Get("verify")) {
-      context.problems.Warning(checks->at, path + ".verify",
-                               "checks are noted in the decision, but this version runs none");
-    }
+    policy.verify = ReadChecks(context, section.Get("verify"), path + ".verify");
     if (const Node* sensitivity = section.Get("sensitivity")) {
       context.CheckReference(*sensitivity, path + ".sensitivity", "sensitivity class", classes);
       policy.sensitivity = sensitivity->text;

@@ -276,9 +276,49 @@ struct Preset {
   std::vector<Policy> rules;
 };
 
+/// How answers are checked; the table of the reference explains each.
 struct Verify {
+  struct Pattern {
+    std::string name;
+    std::string pattern;  ///< RE2
+    bool must_match = true;
+  };
+
+  struct Webhook {
+    std::string name;
+    std::string url;
+    Secret token;  ///< empty = none
+    milliseconds deadline{0};
+  };
+
+  struct Cascade {
+    int most = 0;
+    int reasks = 0;
+    bool fields = true;
+    double cost_cap = 0;
+  };
+
   std::vector<std::string> defaults;
   StreamMode stream = StreamMode::kWindow;
+  std::int64_t window_tokens = 0;
+  milliseconds window_time{0};
+  std::size_t max_bytes = 0;
+  std::vector<Pattern> patterns;
+  std::vector<Webhook> webhooks;
+  Cascade cascade;
+};
+
+/// What is learned from clients and sessions; the table of the reference explains each.
+struct Feedback {
+  bool implicit = true;
+  double act = 0;
+  double label = 0;
+  int floor_turns = 0;
+  int per_user_hour = 0;
+  std::size_t sessions = 0;
+  milliseconds session_ttl{0};
+  milliseconds retry_ttl{0};
+  std::size_t retry_memory = 0;
 };
 
 struct Ledger {
@@ -318,6 +358,7 @@ struct Config {
   std::map<std::string, std::string> workloads;                 ///< feature → preset
   std::map<std::string, std::vector<std::string>> sensitivity;  ///< class → providers
   Verify verify;
+  Feedback feedback;
   Ledger ledger;
   Responses responses;
   Log log;
@@ -329,6 +370,10 @@ struct Config {
   /// -1 when there is none.
   int TierIndex(std::string_view name) const;
 };
+
+/// All names that a list of checks may hold: built-in checks, patterns, webhooks, hold, window,
+/// after, off.
+std::vector<std::string> CheckNames(const Config& config);
 
 using Snapshot = std::shared_ptr<const Config>;
 

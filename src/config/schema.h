@@ -46,6 +46,11 @@ inline constexpr std::string_view kFindingWords =
 inline constexpr std::string_view kQueryTypeWords =
     "small_talk|simple_question|translation|summary|extraction|classification|code|proof|analysis|"
     "writing";
+/// Checks that src/verify knows; a test compares.
+inline constexpr std::string_view kCheckWords =
+    "basic|finish|empty|refusal|dont_know|placeholder|loop|language|fences|leak|grounding|json|"
+    "json_schema|tool_arguments";
+inline constexpr std::string_view kStreamModeWords = "hold|window|after";
 inline constexpr std::string_view kPresetWords =
     "general|chat_bot|document_processing|code|customer_support|data_analysis|agent_loop";
 inline constexpr double kMostTokens = 100'000'000;
@@ -66,6 +71,8 @@ struct Key {
 std::span<const Key> ConfigSchema();
 /// Those of ConfigSchema that say how load and failures are borne: admission and resilience.
 std::span<const Key> LoadSchema();
+/// Those that say how answers are checked and what is learned from what follows them.
+std::span<const Key> VerifySchema();
 std::span<const Key> CatalogueSchema();
 std::span<const Key> ProviderCatalogueSchema();
 std::span<const Key> PresetSchema();

@@ -50,7 +50,7 @@ constexpr auto kPresetKeys = std::to_array<Key>({
      .high = 1,
      .about = "Probability that a tier's answer will do."},
     {.path = "presets.*.stakes", .type = kPrice, .required = true, .about = "USD."},
-    {.path = "presets.*.verify", .type = kChoiceList, .choices = "basic", .about = "Checks."},
+    {.path = "presets.*.verify", .type = kChoiceList, .choices = kCheckWords, .about = "Checks."},
     {.path = "presets.*.rules", .type = kMapList, .about = "Policies that give way."},
     {.path = "presets.*.rules[].because", .type = kText, .required = true, .about = "Why."},
     {.path = "presets.*.rules[].when", .type = kMap, .required = true, .about = "For what."},

@@ -417,23 +417,12 @@ constexpr auto kConfigKeys = std::to_array<Key>({
     {.path = "policies[].max_tier", .type = kText, .about = "Not above this tier."},
     {.path = "policies[].sensitivity", .type = kText, .about = "Treat as this sensitivity class."},
     {.path = "policies[].verify",
-     .type = kChoiceList,
-     .choices = "basic",
-     .about = "Checks of the answer. Recorded with the decision; no check runs in this version."},
+     .type = kTextList,
+     .about = "Checks of the answer (docs/verify.md), and perhaps when a stream is released: "
+              "`hold`, `window`, `after`."},
 
     {.path = "sensitivity", .type = kNamedMap, .about = "Classes of sensitive exchanges."},
     {.path = "sensitivity.*", .type = kTextList, .about = "Providers that may see the class."},
-
-    {.path = "verify", .type = kMap, .about = "Checks of answers."},
-    {.path = "verify.default",
-     .type = kChoiceList,
-     .choices = "basic",
-     .about = "Checks of every answer. Recorded with the decision; no check runs in this version."},
-    {.path = "verify.stream",
-     .type = kChoice,
-     .fallback = "window",
-     .choices = "hold|window|after",
-     .about = "When a stream is released; without effect until checks run."},
 
     {.path = "ledger", .type = kMap, .about = "The durable record."},
     {.path = "ledger.path", .type = kPath, .fallback = "triage.db", .about = "SQLite file."},
@@ -503,6 +492,9 @@ std::span<const Key> ConfigSchema() {
     const std::span<const Key> load = LoadSchema();
     const auto policies = std::ranges::find(all, "policies", &Key::path);
     all.insert(policies, load.begin(), load.end());
+    const std::span<const Key> verify = VerifySchema();
+    const auto ledger = std::ranges::find(all, "ledger", &Key::path);
+    all.insert(ledger, verify.begin(), verify.end());
     return all;
   }();
   return keys;
