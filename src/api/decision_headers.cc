@@ -17,19 +17,12 @@ std::string TwoDecimals(double value) {
   return text;
 }
 
-/// "left out: a; b", in printable ASCII and of bounded length.
-std::string WarningText(std::span<const std::string> warnings) {
+/// In printable ASCII and of bounded length, as a header wants it.
+std::string Printed(std::string_view text) {
   constexpr std::size_t kMost = 1000;
-  std::string text;
-  for (const std::string& warning : warnings) {
-    if (!text.empty()) text += "; ";
-    for (const char c : warning) text += c >= ' ' && c <= '~' ? c : '?';
-    if (text.size() > kMost) {
-      text.resize(kMost);
-      return text + " ...";
-    }
-  }
-  return text;
+  std::string printed;
+  for (const char c : text.substr(0, kMost)) printed += c >= ' ' && c <= '~' ? c : '?';
+  return text.size() > kMost ? printed + " ..." : printed;
 }
 
 }  // namespace
@@ -44,12 +37,16 @@ DecisionHeaders::DecisionHeaders(pipeline::Exchange& exchange, bool whole)
   if (exchange.answered()) {
     if (!exchange.tier().empty()) Add("x-triage-tier", exchange.tier());
     Add("x-triage-model", exchange.model());
-    warning_ = WarningText(exchange.reply().warnings());
+    std::string warnings = exchange.doubt();
+    for (const std::string& warning : exchange.reply().warnings())
+      warnings.append(warnings.empty() ? "" : "; ").append(warning);
+    warning_ = Printed(warnings);
     if (!warning_.empty()) Add("x-triage-warning", warning_);
   }
-  reason_ = exchange.outgrown()   ? decide::Reason(decision->steps.back())
-            : exchange.promoted() ? "promotion: no model of the chosen tier answered"
-                                  : decide::Reason(*decision);
+  const bool judged = exchange.escalations() > 0 || !exchange.doubt().empty();
+  reason_ = exchange.outgrown() || judged ? decide::Reason(decision->steps.back())
+            : exchange.promoted()         ? "promotion: no model of the chosen tier answered"
+                                          : decide::Reason(*decision);
   Add("x-triage-reason", reason_);
   confidence_ = TwoDecimals(decision->confidence);
   Add("x-triage-confidence", confidence_);

@@ -1,5 +1,7 @@
 #include "api/deliver.h"
 
+#include <array>
+
 #include "api/context_headers.h"
 #include "api/decision_headers.h"
 #include "api/error_response.h"
@@ -61,12 +63,26 @@ Task<void> RelayWhole(pipeline::Exchange& exchange, net::ResponseWriter& writer,
 
 Task<void> RelayStream(pipeline::Exchange& exchange, net::ResponseWriter& writer,
                        AnswerObserver* observer) {
+  const std::string_view keep_alive = wire::CodecOf(exchange.request().dialect).KeepAlive();
+  if (exchange.holds_back()) {
+    // A client that has to wait long for a verdict gets signs of life, and with the first of them
+    // what is known by then: neither which model will answer nor whether one will.
+    const std::string id = exchange.id().Text();
+    const std::array<net::Header, 4> early{{{"x-triage-id", id},
+                                            {"Content-Type", exchange.reply().content_type()},
+                                            {"Cache-Control", "no-cache"},
+                                            {"X-Accel-Buffering", "no"}}};
+    const Result<void> begun = co_await writer.Begin(exchange.reply().status(), early);
+    if (!begun) co_return;
+    writer.KeepAlive(exchange.keep_alive(), keep_alive);
+  }
   Result<std::string_view> bytes = co_await exchange.Next();
-  if (!bytes) {
+  if (!bytes && !writer.begun()) {
+    writer.KeepAlive({}, {});
     co_await Refuse(exchange, writer, bytes.error());
     co_return;
   }
-  {
+  if (!writer.begun()) {
     DecisionHeaders headers(exchange, false);
     headers.Add("Content-Type", exchange.reply().content_type());
     headers.Add("Cache-Control", "no-cache");
@@ -74,7 +90,7 @@ Task<void> RelayStream(pipeline::Exchange& exchange, net::ResponseWriter& writer
     const Result<void> begun = co_await writer.Begin(exchange.reply().status(), headers.all());
     if (!begun) co_return;
   }
-  writer.KeepAlive(exchange.keep_alive(), wire::CodecOf(exchange.request().dialect).KeepAlive());
+  writer.KeepAlive(exchange.keep_alive(), keep_alive);
   exchange.DeliverStatus(exchange.reply().status());
   while (bytes && !bytes->empty()) {
     if (observer != nullptr) co_await observer->OnBytes(*bytes);

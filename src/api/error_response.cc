@@ -18,7 +18,8 @@ int StatusOf(const Error& error) {
     case ErrorCode::kForbidden: return 403;
     case ErrorCode::kNotFound: return 404;
     case ErrorCode::kTooLarge: return 413;
-    case ErrorCode::kUnsupported: return 422;
+    case ErrorCode::kUnsupported:
+    case ErrorCode::kUnacceptable: return 422;
     case ErrorCode::kRateLimited: return 429;
     case ErrorCode::kCancelled: return 499;
     case ErrorCode::kInternal:

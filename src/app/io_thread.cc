@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "observe/log.h"
+#include "providers/webhook.h"
 
 namespace triage::app {
 namespace {
@@ -13,6 +14,8 @@ namespace {
 struct ThreadProviders {
   std::map<std::string, std::unique_ptr<net::Client>> clients;  // by provider
   std::map<std::string, std::unique_ptr<llm::Provider>> providers;
+  std::unique_ptr<net::Client> validating;  // of all webhooks
+  std::vector<std::unique_ptr<verify::Validator>> validators;
 };
 
 admit::GateOptions ToOptions(const config::Admission& admission) {
@@ -41,6 +44,15 @@ std::shared_ptr<const pipeline::Bound> Bind(net::Loop& loop,
   auto bound = std::make_shared<pipeline::Bound>();
   for (const decide::ModelOption& model : snapshot->options.models) {
     bound->providers.push_back(owned->providers.at(model.provider).get());
+  }
+  owned->validating = std::make_unique<net::Client>(loop, net::ClientOptions{});
+  for (const config::Verify::Webhook& webhook : snapshot->config->verify.webhooks) {
+    owned->validators.push_back(std::make_unique<providers::Webhook>(
+        *owned->validating, providers::WebhookOptions{.name = webhook.name,
+                                                      .url = webhook.url,
+                                                      .token = webhook.token.Reveal(),
+                                                      .deadline = webhook.deadline}));
+    bound->validators.push_back(owned->validators.back().get());
   }
   bound->snapshot = std::move(snapshot);
   bound->owner = std::move(owned);

@@ -11,6 +11,7 @@
 #include "dispatch/target.h"
 #include "observe/metrics.h"
 #include "prices/model_window.h"
+#include "verify/schema_breaker.h"
 
 namespace triage::app {
 
@@ -32,6 +33,8 @@ class Resilience {
   /// Of second attempts, for all providers together.
   std::shared_ptr<dispatch::RetryBudget> HedgesOf(double share);
 
+  std::shared_ptr<verify::SchemaBreaker> schemas() const { return schemas_; }
+
   /// A tier is down when no breaker of its chain lets anything pass; for the metrics.
   void WatchTier(const std::string& tier, std::vector<std::shared_ptr<dispatch::Target>> chain);
 
@@ -39,6 +42,7 @@ class Resilience {
   observe::Registry* const registry_;
   std::map<std::string, std::shared_ptr<dispatch::Target>> targets_;
   std::shared_ptr<dispatch::RetryBudget> hedges_;
+  std::shared_ptr<verify::SchemaBreaker> schemas_ = std::make_shared<verify::SchemaBreaker>();
   std::map<std::string, std::shared_ptr<dispatch::RetryBudget>> budgets_;
   std::map<std::string, std::shared_ptr<prices::ModelWindow>> windows_;
   std::map<std::string, std::shared_ptr<dispatch::Promotion>> promotions_;

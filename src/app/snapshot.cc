@@ -33,6 +33,38 @@ decide::Capabilities ToCapabilities(const config::Capabilities& from) {
   return to;
 }
 
+Result<verify::Checks> MakeChecks(const config::Verify& verify) {
+  std::vector<verify::PatternOption> patterns;
+  for (const config::Verify::Pattern& pattern : verify.patterns)
+    patterns.push_back(
+        {.name = pattern.name, .pattern = pattern.pattern, .must_match = pattern.must_match});
+  Result<verify::Checks> checks = verify::Checks::Make(patterns);
+  if (!checks) {
+    Error error = std::move(checks).error();
+    error.message = "verify.patterns." + error.field + ": " + error.message;
+    return error;
+  }
+  return checks;
+}
+
+void CountVerdicts(observe::Registry& registry, pipeline::Snapshot& made) {
+  std::vector<std::string> names = made.checks->Names();
+  for (const config::Verify::Webhook& webhook : made.config->verify.webhooks)
+    names.push_back(webhook.name);
+  // What the pipeline itself says of answers that it cannot check.
+  names.insert(names.end(), {"readable", "length"});
+  for (std::string& name : names) {
+    pipeline::Snapshot::VerdictCounters counters{};
+    for (const verify::Outcome outcome :
+         {verify::Outcome::kPass, verify::Outcome::kFail, verify::Outcome::kUnsure}) {
+      counters[static_cast<std::size_t>(outcome)] =
+          &registry.AddCounter("triage_verdicts_total", "Verdicts of checks of answers.",
+                               {{"check", name}, {"outcome", std::string(verify::Name(outcome))}});
+    }
+    made.verdicts.emplace(std::move(name), counters);
+  }
+}
+
 prices::ModelPrices ToPrices(const config::Prices& from) {
   return {.fresh_input = from.input,
           .cache_read = from.cache_read,
@@ -270,7 +302,13 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
   for (const config::Policy& policy : config->policies)
     made->options.policies.push_back(ToRule(policy, *config));
   made->options.verify = config->verify.defaults;
-  made->options.known_checks = {"basic"};
+  made->options.known_checks = config::CheckNames(*config);
+  Result<verify::Checks> checks = MakeChecks(config->verify);
+  if (!checks) return std::move(checks).error();
+  made->checks = std::make_shared<const verify::Checks>(*std::move(checks));
+  made->schemas =
+      resilience != nullptr ? resilience->schemas() : std::make_shared<verify::SchemaBreaker>();
+  CountVerdicts(registry, *made);
   made->options.rule = config->routing.rule == config::Rule::kExpectedCost
                            ? decide::Rule::kExpectedCost
                            : decide::Rule::kThresholds;

@@ -21,6 +21,7 @@ std::string_view Name(ErrorCode code) {
     case ErrorCode::kUpstream: return "upstream";
     case ErrorCode::kProtocol: return "protocol";
     case ErrorCode::kUnsupported: return "unsupported";
+    case ErrorCode::kUnacceptable: return "unacceptable";
     case ErrorCode::kIo: return "io";
     case ErrorCode::kInternal: return "internal";
   }

@@ -27,6 +27,7 @@ enum class ErrorCode {
   kUpstream,        ///< a provider answered with an error status or a broken answer
   kProtocol,        ///< bytes that are not valid HTTP, SSE or JSON where they had to be
   kUnsupported,     ///< valid, but not something this build or target can do
+  kUnacceptable,    ///< answers came, but none that passes the checks the client relies on
   kIo,              ///< files, databases, sockets
   kInternal,        ///< a bug of ours that was contained
 };

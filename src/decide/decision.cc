@@ -10,6 +10,8 @@ std::string_view Name(StepKind kind) {
     case StepKind::kJudge: return "judge";
     case StepKind::kBand: return "band";
     case StepKind::kCost: return "cost";
+    case StepKind::kFeedback: return "feedback";
+    case StepKind::kVerdict: return "verdict";
   }
   return "unknown";
 }

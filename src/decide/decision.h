@@ -12,7 +12,16 @@
 namespace triage::decide {
 
 /// Why a step of a decision exists; in the order in which they are taken.
-enum class StepKind : std::uint8_t { kConstraint, kPolicy, kRouter, kJudge, kBand, kCost };
+enum class StepKind : std::uint8_t {
+  kConstraint,
+  kPolicy,
+  kRouter,
+  kJudge,
+  kBand,
+  kCost,
+  kFeedback,  ///< what the session's turn says of the answer before it
+  kVerdict    ///< what was done about an answer that failed a check
+};
 
 std::string_view Name(StepKind kind);
 

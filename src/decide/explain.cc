@@ -132,6 +132,8 @@ std::string WouldChange(const Decision& decision, const Options& options) {
                          decision.tiers[At(pick)].tier);
     }
     case StepKind::kConstraint: return "a model in another tier that can serve this request";
+    case StepKind::kFeedback: return "a turn that does not complain about the answer before it";
+    case StepKind::kVerdict: return "an answer that passes its checks";
     case StepKind::kRouter:
     case StepKind::kJudge:
     case StepKind::kBand:

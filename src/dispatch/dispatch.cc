@@ -547,6 +547,7 @@ bool WorthFallingBack(const Error& error) {
     case ErrorCode::kNotFound:
     case ErrorCode::kBudgetExceeded:
     case ErrorCode::kCancelled:
+    case ErrorCode::kUnacceptable:
     case ErrorCode::kInternal: return false;
   }
   return false;

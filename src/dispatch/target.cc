@@ -32,6 +32,7 @@ Fault FaultOf(const Error& error) {
     case ErrorCode::kUnauthorized:
     case ErrorCode::kBudgetExceeded: return Fault::kClients;
     case ErrorCode::kUnsupported:
+    case ErrorCode::kUnacceptable:
     case ErrorCode::kInternal:
     case ErrorCode::kIo: return Fault::kNobodys;
     case ErrorCode::kTimeout:

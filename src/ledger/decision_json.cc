@@ -76,8 +76,9 @@ int TierIndex(const Decision& decision, const json& name) {
 }
 
 StepKind ParseStepKind(const std::string& text) {
-  for (const StepKind kind : {StepKind::kConstraint, StepKind::kPolicy, StepKind::kRouter,
-                              StepKind::kJudge, StepKind::kBand, StepKind::kCost}) {
+  for (const StepKind kind :
+       {StepKind::kConstraint, StepKind::kPolicy, StepKind::kRouter, StepKind::kJudge,
+        StepKind::kBand, StepKind::kCost, StepKind::kFeedback, StepKind::kVerdict}) {
     if (decide::Name(kind) == text) return kind;
   }
   return StepKind::kRouter;

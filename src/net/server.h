@@ -43,7 +43,8 @@ class ResponseWriter {
   /// A whole response with Content-Length.
   virtual Task<Result<void>> Send(int status, std::span<const Header> headers,
                                   std::string_view body) = 0;
-  /// Starts a chunked response. The head goes out with the first Write.
+  /// Starts a chunked response. The head goes out with the first Write or sign of life; until then
+  /// it can be begun anew, or answered by Send instead.
   virtual Task<Result<void>> Begin(int status, std::span<const Header> headers) = 0;
   /// One chunk of the body, sent at once. Waits when the client reads slowly.
   virtual Task<Result<void>> Write(std::string_view bytes) = 0;
@@ -59,6 +60,7 @@ class ResponseWriter {
   /// Cancelled as soon as the client has closed its connection; watched while the handler waits for
   /// something else.
   virtual CancelScope& client_gone() = 0;
+  /// Whether a head has gone out, so that status and headers are settled.
   virtual bool begun() const = 0;
 };
 

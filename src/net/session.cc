@@ -406,7 +406,7 @@ void Session::WriteKeepAlive() {
 
 Task<Result<void>> Session::Send(int status, std::span<const Header> headers,
                                  std::string_view body) {
-  TRIAGE_CHECK(answer_ == Answer::kNone);
+  TRIAGE_CHECK(answer_ == Answer::kNone || head_waits());
   answer_ = Answer::kDone;
   out_.clear();
   AppendHead(status, headers);
@@ -420,7 +420,7 @@ Task<Result<void>> Session::Send(int status, std::span<const Header> headers,
 }
 
 Task<Result<void>> Session::Begin(int status, std::span<const Header> headers) {
-  TRIAGE_CHECK(answer_ == Answer::kNone);
+  TRIAGE_CHECK(answer_ == Answer::kNone || head_waits());
   answer_ = Answer::kStreaming;
   out_.clear();
   if (request_.http_1_0) keep_alive_ = false;

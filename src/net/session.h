@@ -46,9 +46,12 @@ class Session final : public ResponseWriter {
 
   CancelScope& client_gone() override { return *scope_; }
 
-  bool begun() const override { return answer_ != Answer::kNone; }
+  bool begun() const override { return answer_ != Answer::kNone && !head_waits(); }
 
  private:
+  /// Begun, but nothing of it has gone out: it can still become another response.
+  bool head_waits() const { return answer_ == Answer::kStreaming && !out_.empty(); }
+
   enum class Answer : std::uint8_t { kNone, kStreaming, kDone, kCut };
   enum class Received : std::uint8_t { kRequest, kEnd };
 

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "llm/provider.h"
 #include "llm/types.h"
 #include "pipeline/admitting.h"
+#include "pipeline/verifying.h"
 #include "pipeline/worker.h"
 #include "prices/text_size.h"
 
@@ -46,12 +49,16 @@ class Exchange {
   /// it has been released.
   Task<Result<void>> Start();
 
-  /// After Start succeeded.
-  const llm::Reply& reply() const { return *reply_; }
+  /// After Start succeeded. Of the answer that is released, once Next has given its first bytes.
+  const llm::Reply& reply() const { return *source_.reply; }
 
-  /// The next bytes for the client; empty at the end. An error here means that the answer broke
-  /// off.
+  /// The next bytes for the client, valid until the next call; empty at the end. What has to be
+  /// checked first is held back, and another answer takes the place of one that does not hold. An
+  /// error means that nothing could be released, or that the answer broke off.
   Task<Result<std::string_view>> Next();
+
+  /// Whether Next may take long because an answer is held back: the client may want a sign of life.
+  bool holds_back() const;
 
   /// Nothing before a decision was made.
   const decide::Decision* decision() const { return decision_ ? &*decision_ : nullptr; }
@@ -59,7 +66,7 @@ class Exchange {
   /// Whether admission turned it away.
   bool turned_away() const { return turned_away_; }
 
-  bool answered() const { return answering_ >= 0; }
+  bool answered() const { return source_.candidate >= 0; }
 
   /// Triage's name of the model that answered, and of its tier (empty when it is in none); only
   /// when answered().
@@ -73,14 +80,19 @@ class Exchange {
   /// it.
   bool outgrown() const { return outgrown_; }
 
-  int escalations() const { return 0; }
+  /// Moves up after an answer was judged.
+  int escalations() const { return escalations_; }
+
+  /// What the client should know of the answer it gets, beside what its provider could not say:
+  /// checks that it failed though nothing better was to be had. Empty when all is well.
+  const std::string& doubt() const { return doubt_; }
 
   /// How long a stream may be silent before the client is told that it still lives; zero = for
   /// ever.
   std::chrono::milliseconds keep_alive() const;
 
   /// The event that ends a stream that broke off, in the client's dialect.
-  std::string ErrorEvent(const Error& error) { return reply_->ErrorEvent(error); }
+  std::string ErrorEvent(const Error& error) { return source_.reply->ErrorEvent(error); }
 
   /// After the client has gone: reads the answer on to its usage, where its provider bills it in
   /// full anyway and as long as its setting allows. Does nothing for other providers.
@@ -100,14 +112,59 @@ class Exchange {
   void Fail(const Error& error);
 
  private:
+  /// Asking models once: all attempts of one Dispatch.
+  struct Round {
+    const llm::Request* request = nullptr;
+    prices::TextSize size;
+    ledger::AttemptKind kind = ledger::AttemptKind::kAnswer;
+    std::size_t first_trace = 0;
+  };
+
+  /// An answer that has begun.
+  struct Source {
+    std::unique_ptr<llm::Reply> reply;
+    int candidate = -1;         // index into candidates_
+    std::uint64_t relayed = 0;  // bytes that came
+  };
+
   const dispatch::Candidate& Answering() const;
   void NoteTraffic() const;
   void PlanCandidates();
+  dispatch::Options DispatchOptions();
   std::chrono::milliseconds DrainLimit() const;
-  void LogFallbacks() const;
+  void LogFallbacks(std::size_t first_trace) const;
   void NoteOverflows();
-  void Learn(std::size_t model, const dispatch::Trace& trace, bool answered);
   bool TooSlow(std::size_t bytes, SteadyTime::duration waited);
+
+  // Asking (exchange.cc).
+  Task<Result<Source>> Ask(std::vector<dispatch::Candidate> candidates, const llm::Request& request,
+                           ledger::AttemptKind kind);
+
+  // Answers (exchange_answer.cc).
+  Task<Result<std::string_view>> Pull();
+  Task<Result<void>> HoldBack();
+  Task<Result<bool>> Gather();
+  Task<void> AskWebhooks(Findings& findings);
+  Task<bool> AskAgain(std::vector<dispatch::Candidate> candidates, const llm::Request& request,
+                      ledger::AttemptKind kind);
+  Task<bool> FallBack(const Error& error);
+  Task<Result<bool>> Mend(Findings findings);
+  bool Repaired(const Findings& findings);
+  Task<bool> AskForFields(const Findings& findings, std::vector<dispatch::Candidate> candidates);
+  std::vector<dispatch::Candidate> Higher() const;
+  bool Affordable(const dispatch::Candidate& candidate) const;
+  bool MayAskAgain() const;
+  bool Release(llm::Answer answer);
+  void Note(std::span<const verify::Verdict> verdicts);
+  void AddStep(decide::StepKind kind, int from, int to, std::string reason);
+  Error Rejected(const Findings& findings) const;
+  std::string_view FinalVerdict();
+
+  // Accounts (exchange_account.cc).
+  void Learn(std::size_t model, const Round& round, const dispatch::Trace& trace,
+             const llm::Reply* reply);
+  void SettleTrace(std::size_t index, const Source* source, const std::optional<Error>& error);
+  void SettleSource(const std::optional<Error>& error);
   void CountEscalations() const;
   void Settle();
   void Record();
@@ -118,6 +175,7 @@ class Exchange {
   CancelScope& client_gone_;
   CancelScope drain_cancel_;
   SteadyTime start_;
+  SteadyTime deadline_ = SteadyTime::max();
   WallTime time_;
   ExchangeId id_;
   llm::Request request_;
@@ -125,20 +183,34 @@ class Exchange {
   std::optional<decide::Decision> decision_;
   std::vector<dispatch::Candidate> candidates_;
   std::vector<dispatch::Trace> traces_;
-  std::unique_ptr<llm::Reply> reply_;
-  int answering_ = -1;  // index into candidates_
+  std::vector<Round> rounds_;
+  std::vector<std::unique_ptr<llm::Request>> further_requests_;  // of rounds; outlive source_
+  Source source_;
+  int planned_tier_ = -1;  // that should answer: the decision's, or one it was escalated to
   bool outgrown_ = false;
-  std::uint64_t relayed_ = 0;
   // Since throughput was last looked at: bytes, and how long the provider was waited for.
   std::uint64_t lately_ = 0;
   SteadyTime::duration waited_{0};
+
+  std::unique_ptr<Verification> verification_;  // null = nothing is checked
+  std::string held_;        // what came and was not released, then what FinalVerdict has to see
+  std::string_view ready_;  // what may be released: held_, or the reply's own bytes
+  bool released_ = false;
+  bool ended_ = false;  // all of the answer has come
+  bool told_ = false;   // FinalVerdict has been given
+  int further_ = 0;     // attempts of the cascade
+  int reasks_ = 0;      // of the model that answers
+  int escalations_ = 0;
+  std::string doubt_;
+  std::vector<ledger::Verdict> verdicts_;
+
   int status_ = 0;
   std::optional<Error> error_;
   std::chrono::microseconds first_byte_{0};
   bool background_ = false;
   bool turned_away_ = false;
   bool settled_ = false;
-  std::vector<ledger::Attempt> attempts_;
+  std::vector<ledger::Attempt> attempts_;  // by trace
   NanoDollars cost_;
   bool cost_known_ = true;
   bool cost_complete_ = true;

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.h"
@@ -16,6 +20,8 @@
 #include "pipeline/router_traffic.h"
 #include "prices/model_prices.h"
 #include "prices/model_window.h"
+#include "verify/checks.h"
+#include "verify/schema_breaker.h"
 
 namespace triage::pipeline {
 
@@ -58,6 +64,12 @@ struct Snapshot {
   std::vector<ModelView> models;
   std::vector<TierView> tiers;
   std::shared_ptr<dispatch::RetryBudget> hedges;  ///< null = no tier is hedged
+  std::shared_ptr<const verify::Checks> checks;
+  std::shared_ptr<verify::SchemaBreaker> schemas;  ///< kept over reloads
+
+  /// triage_verdicts_total of a check, by outcome.
+  using VerdictCounters = std::array<observe::Counter*, 3>;
+  std::map<std::string, VerdictCounters, std::less<>> verdicts;
 
   /// Index of a model by Triage's name of it; -1 when there is none.
   int ModelIndex(std::string_view name) const;

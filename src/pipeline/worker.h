@@ -14,6 +14,7 @@
 #include "llm/provider.h"
 #include "observe/gateway_metrics.h"
 #include "pipeline/snapshot.h"
+#include "verify/validator.h"
 
 namespace triage::pipeline {
 
@@ -21,8 +22,9 @@ namespace triage::pipeline {
 /// under them.
 struct Bound {
   std::shared_ptr<const Snapshot> snapshot;
-  std::vector<llm::Provider*> providers;  ///< by model index
-  std::shared_ptr<void> owner;            ///< keeps the providers
+  std::vector<llm::Provider*> providers;       ///< by model index
+  std::vector<verify::Validator*> validators;  ///< as in config::Verify::webhooks
+  std::shared_ptr<void> owner;                 ///< keeps the providers
 };
 
 /// What the exchanges of one I/O thread share. Everything outlives them.

@@ -27,6 +27,7 @@ Kind KindOf(const Error& error) {
     case ErrorCode::kRateLimited: return {"rate_limit_error", "rate_limit_exceeded"};
     case ErrorCode::kBudgetExceeded: return {"insufficient_quota", "insufficient_quota"};
     case ErrorCode::kUnsupported: return {"invalid_request_error", "unsupported"};
+    case ErrorCode::kUnacceptable: return {"server_error", "answer_rejected"};
     case ErrorCode::kTimeout:
     case ErrorCode::kCancelled:
     case ErrorCode::kUnavailable:
