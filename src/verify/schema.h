@@ -6,12 +6,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "verify/verdict.h"
 
 namespace triage::verify {
+
+struct CompiledSchema;
 
 /// What an answer's JSON lacks.
 struct Validation {
@@ -33,7 +36,7 @@ class Schema {
   static constexpr std::size_t kMostDepth = 64;           ///< of the schema's own nesting
   static constexpr std::size_t kMostInstanceDepth = 128;  ///< of an answer
   static constexpr std::size_t kMostInstanceBytes = 8 * 1024 * 1024;
-  static constexpr std::size_t kMostSteps = 2'000'000;
+  static constexpr std::size_t kMostSteps = 500'000;
 
   /// Errors: kInvalidRequest, or kTooLarge, with `field` = JSON pointer to the keyword at fault
   /// (into the schema): not JSON, a value of the wrong kind, an unknown type, a regular expression
@@ -55,20 +58,22 @@ class Schema {
   const std::vector<std::string>& required() const;
 
   /// JSON pointers of keywords that are understood but not checked: patterns that RE2 cannot run
-  /// (look-around, back references), `$dynamicRef` beyond its static meaning.
+  /// (look-around, back references), and `$dynamicRef` where it could mean several places.
   const std::vector<std::string>& unchecked() const;
 
   /// The schema of an object with just these top-level properties, all of them required;
-  /// definitions are kept. Errors: kInvalidRequest for a name that is none of properties().
+  /// definitions are kept. Errors: kInvalidRequest for a name that is none of properties();
+  /// kUnsupported for a schema that refers to places outside its definitions.
   Result<Schema> SubSchema(std::span<const std::string> names) const;
 
+  /// For this folder.
+  explicit Schema(std::shared_ptr<const CompiledSchema> compiled)
+      : compiled_(std::move(compiled)) {}
+
+  const CompiledSchema& compiled() const { return *compiled_; }
+
  private:
-  friend class SchemaAccess;
-  struct Compiled;
-
-  explicit Schema(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
-
-  std::shared_ptr<const Compiled> compiled_;
+  std::shared_ptr<const CompiledSchema> compiled_;
 };
 
 /// The top-level properties that errors lie in, in the errors' order; empty when an error concerns
