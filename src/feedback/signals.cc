@@ -1,0 +1,263 @@
+#include "feedback/signals.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "feedback/compare.h"
+#include "feedback/scan.h"
+#include "feedback/words.h"
+
+namespace triage::feedback {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::array<std::string_view, kSignals> kNames = {
+    "none",         "rephrase",  "repeat",       "correction",     "frustration",   "asks_human",
+    "satisfaction", "follow_up", "topic_change", "business_anger", "duplicate_send"};
+
+constexpr milliseconds kDuplicateGap{3'000};
+constexpr milliseconds kQuickGap{30'000};
+constexpr milliseconds kLateGap{300'000};  // the window for chats in routing.md 2.5
+
+double Sigmoid(double x) {
+  return 1 / (1 + std::exp(-x));
+}
+
+void TimeFeatures(std::optional<milliseconds> gap, bool tool_retry, Features& f) {
+  f[Feature::kToolRetry] = tool_retry ? 1 : 0;
+  if (!gap) return;
+  f[Feature::kQuick] = *gap < kQuickGap ? 1 : 0;
+  f[Feature::kLate] = *gap > kLateGap ? 1 : 0;
+  const bool duplicate = f.Has(Feature::kIdentical) && *gap < kDuplicateGap && !tool_retry;
+  f[Feature::kDuplicate] = duplicate ? 1 : 0;
+}
+
+void WordFeatures(const Scan& turn, const Marks& marks, Features& f) {
+  const auto set = [&](Feature feature, bool value) { f[feature] = value ? 1 : 0; };
+  const auto has = [&](Marker marker) { return marks[marker] > 0; };
+  set(Feature::kShort, turn.words().size() <= 3);
+  set(Feature::kEdit, has(Marker::kEdit));
+  set(Feature::kOpeningNo, has(Marker::kOpeningNo));
+  set(Feature::kWrong, has(Marker::kWrong));
+  set(Feature::kAgain, has(Marker::kAgain));
+  set(Feature::kUnhelpful, has(Marker::kUnhelpful));
+  set(Feature::kFrustration, has(Marker::kFrustration));
+  set(Feature::kProfanity, has(Marker::kProfanity));
+  set(Feature::kHuman, has(Marker::kHuman));
+  set(Feature::kSatisfied, has(Marker::kSatisfied));
+  set(Feature::kBut, has(Marker::kBut));
+  set(Feature::kBusiness, has(Marker::kBusiness));
+  set(Feature::kFollow, has(Marker::kFollow));
+  set(Feature::kAdjust, has(Marker::kAdjust));
+  set(Feature::kYourAnswer, has(Marker::kYourAnswer));
+  const bool shouts = turn.letters() > 8 && turn.capitals() * 10 > turn.letters() * 6;
+  set(Feature::kCaps, shouts);
+  set(Feature::kMarks, turn.doubled_marks());
+  const bool anger = has(Marker::kFrustration) || has(Marker::kProfanity) || shouts;
+  const bool about_answer = has(Marker::kWrong) || has(Marker::kEdit) || has(Marker::kUnhelpful) ||
+                            has(Marker::kYourAnswer) || has(Marker::kOpeningNo);
+  set(Feature::kBusinessAnger, anger && has(Marker::kBusiness) && !about_answer);
+}
+
+Error Bad(std::size_t line, std::string_view why) {
+  return {.code = ErrorCode::kInvalidRequest,
+          .message = fmt::format("weights, line {}: {}", line, why)};
+}
+
+/// The heaviest of some features.
+struct Group {
+  Signal signal;
+  std::string_view reason;
+  std::array<Feature, 5> features;
+};
+
+constexpr std::array kGroups = {
+    Group{Signal::kAsksHuman, "The user asks for a person.", {Feature::kHuman}},
+    Group{Signal::kCorrection,
+          "The user corrects the answer.",
+          {Feature::kEdit, Feature::kWrong, Feature::kOpeningNo, Feature::kAnswerNegated}},
+    Group{Signal::kFrustration,
+          "The user is angry or disappointed about the answer.",
+          {Feature::kFrustration, Feature::kUnhelpful, Feature::kProfanity, Feature::kCaps,
+           Feature::kMarks}},
+};
+
+}  // namespace
+
+std::string_view Name(Signal signal) {
+  return kNames[static_cast<std::size_t>(signal)];
+}
+
+std::string_view Name(Act act) {
+  constexpr std::array<std::string_view, 4> kActs = {"nothing", "label", "stakes", "escalate"};
+  return kActs[static_cast<std::size_t>(act)];
+}
+
+Act ActOn(const Reading& reading, const SignalOptions& options) {
+  if (reading.signal == Signal::kDuplicateSend) return Act::kNothing;
+  if (!reading.label_model) return Act::kStakes;
+  if (reading.dissatisfied >= options.act) return Act::kEscalate;
+  return reading.dissatisfied >= options.label ? Act::kLabel : Act::kNothing;
+}
+
+struct SignalReader::Data {
+  Words words;
+  Features weights;
+  Features satisfied;
+};
+
+SignalReader::SignalReader(std::unique_ptr<const Data> data) : data_(std::move(data)) {}
+
+SignalReader::SignalReader(SignalReader&&) noexcept = default;
+SignalReader& SignalReader::operator=(SignalReader&&) noexcept = default;
+SignalReader::~SignalReader() = default;
+
+Result<SignalReader> SignalReader::Parse(std::string_view words, std::string_view weights) {
+  Result<Words> parsed = Words::Parse(words);
+  if (!parsed) return std::move(parsed).error();
+  auto data = std::make_unique<Data>();
+  data->words = *std::move(parsed);
+  std::size_t number = 0;
+  while (!weights.empty()) {
+    const std::size_t end = std::min(weights.find('\n'), weights.size());
+    const std::string_view line = Trim(weights.substr(0, end));
+    weights.remove_prefix(std::min(end + 1, weights.size()));
+    ++number;
+    if (line.empty() || line.front() == '#') continue;
+    const std::size_t space = line.find(' ');
+    if (space == std::string_view::npos) return Bad(number, "FEATURE WEIGHT");
+    const std::optional<Feature> feature = ParseFeature(line.substr(0, space));
+    if (!feature) return Bad(number, "unknown feature");
+    const std::string_view text = Trim(line.substr(space));
+    double weight = 0;
+    const auto [at, failed] = std::from_chars(text.data(), text.data() + text.size(), weight);
+    if (failed != std::errc() || at != text.data() + text.size() || !std::isfinite(weight)) {
+      return Bad(number, "the weight is no number");
+    }
+    data->weights[*feature] = weight;
+  }
+  return SignalReader(std::unique_ptr<const Data>(std::move(data)));
+}
+
+const SignalReader& SignalReader::BuiltIn() {
+  static const SignalReader reader = [] {
+    Result<SignalReader> parsed = Parse(BuiltInWords(), BuiltInWeights());
+    TRIAGE_CHECK(parsed.has_value());
+    return *std::move(parsed);
+  }();
+  return reader;
+}
+
+Features SignalReader::FeaturesOf(const TurnPair& pair) const {
+  Features f;
+  f[Feature::kBias] = 1;
+  Scan turn(pair.turn);
+  Scan previous(pair.previous);
+  Scan answer(pair.answer);
+  const Marks marks = data_->words.Find(turn);
+  data_->words.Find(previous);
+  data_->words.Find(answer);
+  Compare(previous, answer, turn, f);
+  WordFeatures(turn, marks, f);
+  TimeFeatures(pair.gap, pair.tool_retry, f);
+  return f;
+}
+
+Features SignalReader::FeaturesOf(const SketchPair& pair) const {
+  Features f;
+  f[Feature::kBias] = 1;
+  Scan turn(pair.turn);
+  const Marks marks = data_->words.Find(turn);
+  Compare(pair.previous, SketchScan(turn), f);
+  WordFeatures(turn, marks, f);
+  TimeFeatures(pair.gap, pair.tool_retry, f);
+  return f;
+}
+
+TurnSketch SignalReader::SketchOf(std::string_view text, std::string_view answer) const {
+  Scan scan(text);
+  data_->words.Find(scan);
+  TurnSketch sketch = SketchScan(scan);
+  if (!answer.empty()) sketch.answer_asked = Scan(answer).ends_with_question();
+  return sketch;
+}
+
+namespace {
+
+Reading Judge(const Features& f, const Features& weights) {
+  Reading reading;
+  const auto part = [&](Feature feature) { return f[feature] * weights[feature]; };
+  double sum = 0;
+  for (std::size_t i = 0; i < kFeatures; ++i) sum += part(static_cast<Feature>(i));
+  reading.dissatisfied = Sigmoid(sum);
+  if (f.Has(Feature::kDuplicate)) {
+    reading = {.signal = Signal::kDuplicateSend,
+               .label_model = false,
+               .reason = "The same text came again within seconds: a client's retry."};
+    return reading;
+  }
+  if (f.Has(Feature::kBusinessAnger)) {
+    reading.signal = Signal::kBusinessAnger;
+    reading.label_model = false;
+    reading.reason = "The user is angry about the matter, not about the answer.";
+    return reading;
+  }
+  double most = 0;
+  if (reading.dissatisfied >= SignalOptions{}.label) {
+    for (const Group& group : kGroups) {
+      double weight = 0;
+      for (const Feature feature : group.features) {
+        if (feature != Feature::kBias) weight += std::max(0.0, part(feature));
+      }
+      if (weight > most) {
+        most = weight;
+        reading.signal = group.signal;
+        reading.reason = group.reason;
+      }
+    }
+    if (f.Has(Feature::kIdentical) || f.Has(Feature::kToolRetry)) {
+      reading.signal = Signal::kRepeat;
+      reading.reason = "The user asks the same again.";
+    } else if (most == 0) {
+      reading.signal = Signal::kRephrase;
+      reading.reason = "The user asks the same in other words.";
+    }
+  } else if (f.Has(Feature::kSatisfied) && !f.Has(Feature::kBut)) {
+    reading.signal = Signal::kSatisfaction;
+    reading.satisfied = 1 - reading.dissatisfied;
+    reading.reason = "The user says that the answer was good.";
+  } else if (f[Feature::kFollow] + f[Feature::kFromAnswer] + f[Feature::kCovered] > 0) {
+    reading.signal = Signal::kFollowUp;
+    reading.reason = "The user goes on from the answer.";
+  } else {
+    reading.signal = Signal::kTopicChange;
+    reading.reason = "The user asks about something else.";
+  }
+  return reading;
+}
+
+}  // namespace
+
+Reading SignalReader::Read(const TurnPair& pair) const {
+  return Judge(FeaturesOf(pair), data_->weights);
+}
+
+Reading SignalReader::Read(const SketchPair& pair) const {
+  return Judge(FeaturesOf(pair), data_->weights);
+}
+
+Reading ReadSignals(const TurnPair& pair) {
+  return SignalReader::BuiltIn().Read(pair);
+}
+
+Reading ReadSignals(const SketchPair& pair) {
+  return SignalReader::BuiltIn().Read(pair);
+}
+
+}  // namespace triage::feedback
