@@ -38,6 +38,9 @@ DecisionHeaders::DecisionHeaders(pipeline::Exchange& exchange, bool whole)
     if (!exchange.tier().empty()) Add("x-triage-tier", exchange.tier());
     Add("x-triage-model", exchange.model());
     std::string warnings = exchange.doubt();
+    if (exchange.hand_off())
+      warnings.append(warnings.empty() ? "" : "; ")
+          .append("this user has been very dissatisfied twice of late: time for a person");
     for (const std::string& warning : exchange.reply().warnings())
       warnings.append(warnings.empty() ? "" : "; ").append(warning);
     warning_ = Printed(warnings);

@@ -7,6 +7,7 @@
 #include "api/count_tokens.h"
 #include "api/embeddings.h"
 #include "api/error_response.h"
+#include "api/feedback.h"
 #include "api/generate.h"
 #include "base/text.h"
 #include "observe/metrics.h"
@@ -146,6 +147,10 @@ Task<void> Routes::Respond(const net::HttpRequest& request, net::ResponseWriter&
     }
     if (path == "/v1/responses") {
       co_await responses_.Create(request, writer);
+      co_return;
+    }
+    if (path == "/v1/feedback") {
+      co_await ServeFeedback(loop_, worker_, request, writer);
       co_return;
     }
     if (path == "/v1/embeddings") {

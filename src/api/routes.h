@@ -19,7 +19,8 @@ enum class Listener : std::uint8_t {
 class Routes final : public net::Handler {
  public:
   Routes(net::Loop& loop, pipeline::Worker& worker, Operations& operations, Listener listener)
-      : worker_(worker),
+      : loop_(loop),
+        worker_(worker),
         operations_(operations),
         listener_(listener),
         responses_(loop, worker, operations.Responses(), operations.RunningResponses()) {}
@@ -31,6 +32,7 @@ class Routes final : public net::Handler {
  private:
   Task<void> Respond(const net::HttpRequest& request, net::ResponseWriter& writer);
 
+  net::Loop& loop_;
   pipeline::Worker& worker_;
   Operations& operations_;
   Listener listener_;

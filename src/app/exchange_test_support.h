@@ -243,6 +243,8 @@ resilience: {retries: {most: 0}}
   admit::Gate gate_{clock_};
   admit::ClientSlots clients_;
   admit::Metrics admission_{registry_};
+  feedback::Sessions sessions_{feedback::SessionOptions{}};
+  pipeline::RecentRequests recent_;
   ScriptedModel a_;
   ScriptedModel b_;
   ScriptedModel c_;
@@ -258,6 +260,8 @@ resilience: {retries: {most: 0}}
                            .gate = gate_,
                            .clients = clients_,
                            .admission = admission_,
+                           .sessions = sessions_,
+                           .recent = recent_,
                            .features = {},
                            .bound = {}};
 };

@@ -95,6 +95,8 @@ class Gateway::State final : public api::Operations {
   Result<void> OpenResponses();
   Result<void> Listen();
   void AddReadings();
+  /// How much is remembered of sessions and requests.
+  void Bound(const config::Feedback& feedback);
   void RunControl();
   std::uint64_t Active() const;
 
@@ -105,6 +107,8 @@ class Gateway::State final : public api::Operations {
   observe::GatewayMetrics metrics_;
   admit::Metrics admission_;
   admit::ClientSlots clients_;
+  feedback::Sessions sessions_{feedback::SessionOptions{}};
+  pipeline::RecentRequests recent_;
   Resilience resilience_{&registry_};  // control thread only, after Start
   std::unique_ptr<ledger::Store> store_;
   std::unique_ptr<ledger::Writer> writer_;
@@ -115,6 +119,14 @@ class Gateway::State final : public api::Operations {
   std::atomic<bool> draining_{false};
   std::atomic<bool> unready_when_overloaded_{false};  // of the configuration in force
 };
+
+void Gateway::State::Bound(const config::Feedback& feedback) {
+  sessions_.Configure(
+      {.most = feedback.sessions,
+       .time_to_live = std::chrono::duration_cast<std::chrono::seconds>(feedback.session_ttl),
+       .user_escalations = feedback.per_user_hour});
+  recent_.Configure({.age = feedback.retry_ttl, .bytes = feedback.retry_memory});
+}
 
 Result<void> Gateway::State::Start() {
   Result<std::shared_ptr<const pipeline::Snapshot>> snapshot =
@@ -128,9 +140,15 @@ Result<void> Gateway::State::Start() {
   if (!responses) return responses;
   const unsigned wanted = config_->listen.threads;
   const unsigned count = wanted > 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
+  Bound(config_->feedback);
+  const Shared shared{.sink = *writer_,
+                      .metrics = metrics_,
+                      .clients = clients_,
+                      .admission = admission_,
+                      .sessions = sessions_,
+                      .recent = recent_};
   for (unsigned i = 0; i < count; ++i)
-    threads_.push_back(
-        std::make_unique<IoThread>(*writer_, metrics_, clients_, admission_, *snapshot, *signers));
+    threads_.push_back(std::make_unique<IoThread>(shared, *snapshot, *signers));
   Result<void> listening = Listen();
   if (!listening) return listening;
   AddReadings();
@@ -285,6 +303,7 @@ Result<std::string> Gateway::State::ReloadNow() {
   for (auto& thread : threads_) thread->Take(*snapshot, *signers, [&taken] { taken.count_down(); });
   taken.wait();
   config_ = *loaded;
+  Bound(config_->feedback);
   unready_when_overloaded_ = config_->admission.unready_when_overloaded;
   metrics_.reloads_taken.Add();
   observe::Log(observe::Level::kInfo, "reload taken", {{"config_version", config_->version}});

@@ -59,17 +59,18 @@ std::shared_ptr<const pipeline::Bound> Bind(net::Loop& loop,
   return bound;
 }
 
-IoThread::IoThread(ledger::Sink& sink, observe::GatewayMetrics& metrics,
-                   admit::ClientSlots& clients, admit::Metrics& admission,
-                   std::shared_ptr<const pipeline::Snapshot> snapshot, const Signers& signers)
+IoThread::IoThread(const Shared& shared, std::shared_ptr<const pipeline::Snapshot> snapshot,
+                   const Signers& signers)
     : worker_{.clock = SystemClock(),
               .random = Random::FromEntropy(),
-              .sink = sink,
+              .sink = shared.sink,
               .timer = timer_,
-              .metrics = metrics,
+              .metrics = shared.metrics,
               .gate = gate_,
-              .clients = clients,
-              .admission = admission,
+              .clients = shared.clients,
+              .admission = shared.admission,
+              .sessions = shared.sessions,
+              .recent = shared.recent,
               .features = {},
               .bound = Bind(loop_, std::move(snapshot), signers)} {
   gate_.Configure(ToOptions(worker_.bound->snapshot->config->admission));

@@ -23,12 +23,21 @@ std::shared_ptr<const pipeline::Bound> Bind(net::Loop& loop,
                                             std::shared_ptr<const pipeline::Snapshot> snapshot,
                                             const Signers& signers);
 
+/// What all threads share; outlives them.
+struct Shared {
+  ledger::Sink& sink;
+  observe::GatewayMetrics& metrics;
+  admit::ClientSlots& clients;
+  admit::Metrics& admission;
+  feedback::Sessions& sessions;
+  pipeline::RecentRequests& recent;
+};
+
 /// One core's share of the gateway: loop, listeners, connections, scratch. Made and destroyed on
 /// the owner's thread, runs on its own in between.
 class IoThread {
  public:
-  IoThread(ledger::Sink& sink, observe::GatewayMetrics& metrics, admit::ClientSlots& clients,
-           admit::Metrics& admission, std::shared_ptr<const pipeline::Snapshot> snapshot,
+  IoThread(const Shared& shared, std::shared_ptr<const pipeline::Snapshot> snapshot,
            const Signers& signers);
   ~IoThread();
   IoThread(const IoThread&) = delete;

@@ -193,7 +193,8 @@ class Run {
     Choice choice{.tiers = decision_.tiers,
                   .min = limits_.min,
                   .max = limits_.max,
-                  .stakes = StakesOf(options_, input_.request.context)};
+                  .stakes = NanoDollars(StakesOf(options_, input_.request.context).value() *
+                                        input_.stakes_factor)};
     decision_.steps.reserve(limits_.steps.size() + 3);
     AddConstraintSteps();
     const int before_policies = static_cast<int>(decision_.steps.size());
@@ -212,6 +213,7 @@ class Run {
       AttributeOnlyTier(lowest);
     } else {
       decision_.tier = ChooseTier(options_, choice, decision_.steps);
+      StayWithSession(choice);
       decision_.confidence = decision_.tiers[At(decision_.tier)].sufficiency.value_or(1.0);
       if (input_.distance && *input_.distance > options_.far_distance &&
           !input_.sufficiency.empty()) {
@@ -273,6 +275,21 @@ class Run {
     }
   }
 
+  // A tier that is good enough and cheaper can still be the dearer one for a conversation that
+  // another provider has in its cache.
+  void StayWithSession(const Choice& choice) {
+    const int stay = input_.session_tier;
+    if (stay <= decision_.tier || !choice.Open(stay) || input_.switch_gain.empty()) return;
+    const NanoDollars gain = input_.switch_gain[At(decision_.tier)];
+    if (gain.value() > 0) return;
+    AddStep(StepKind::kCost, decision_.tier, stay,
+            fmt::format("stays with {}, whose provider has this conversation in its cache: {} "
+                        "would cost ${} more",
+                        TierName(stay), TierName(decision_.tier),
+                        FormatUsd(NanoDollars(-gain.value()))));
+    decision_.tier = stay;
+  }
+
   bool RaiseCeiling(Choice& choice) {
     for (int tier = limits_.max + 1; tier <= limits_.hard_max; ++tier) {
       if (!decision_.tiers[At(tier)].admissible) continue;
@@ -299,7 +316,7 @@ class Run {
       reason =
           session ? fmt::format("{}: {}", reason, because) : fmt::format("{}: {}", because, reason);
     }
-    AddStep(StepKind::kPolicy, -1, -1, std::move(reason));
+    AddStep(session ? StepKind::kFeedback : StepKind::kPolicy, -1, -1, std::move(reason));
     limits_.narrowed_by = static_cast<int>(decision_.steps.size()) - 1;
   }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/money.h"
 #include "decide/decision.h"
 #include "decide/options.h"
 #include "llm/types.h"
@@ -42,6 +43,12 @@ struct Input {
   /// where no tier from it up is allowed.
   int floor = 0;
   std::string_view floor_because = {};
+  int stakes_factor = 1;  ///< on the stakes: more when the session is not satisfied
+  /// Tier of the session's last answer, whose provider may have the conversation in its cache; -1 =
+  /// none. `switch_gain`: what going to each tier instead would save over the expected turns;
+  /// negative = it costs.
+  int session_tier = -1;
+  std::span<const NanoDollars> switch_gain = {};
 };
 
 /// Chooses the tier. Each move is a Step of the decision, in this order:
@@ -75,6 +82,9 @@ struct Input {
 ///    - in the lower half (45–50 %) the threshold itself has moved it across; the step is recorded
 ///    without a move. The tier that is reached is not examined again, so one decision moves at most
 ///    one tier by the band.
+///
+/// A session stays at its tier where a lower one would do, when leaving the provider's cache would
+/// cost more than the lower prices save (Input::switch_gain).
 ///
 /// Errors: kNotFound (no such model), kInvalidRequest (unknown name in a header), kForbidden (data
 /// class), kUnsupported (capability), kContextLength (context window), kUnavailable (breakers).

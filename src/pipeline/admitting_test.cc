@@ -74,6 +74,8 @@ class PlaceTest : public ::testing::Test {
   admit::Gate gate_{clock_};
   admit::ClientSlots clients_;
   admit::Metrics admission_metrics_{registry_};
+  feedback::Sessions sessions_{feedback::SessionOptions{}};
+  RecentRequests recent_;
   Worker worker_{.clock = clock_,
                  .random = Random(1),
                  .sink = ledger_,
@@ -82,6 +84,8 @@ class PlaceTest : public ::testing::Test {
                  .gate = gate_,
                  .clients = clients_,
                  .admission = admission_metrics_,
+                 .sessions = sessions_,
+                 .recent = recent_,
                  .features = {},
                  .bound = {}};
   config::Admission admission_;

@@ -31,7 +31,7 @@ std::vector<decide::ModelSize> SizesFor(const Snapshot& snapshot, const prices::
 
 Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Request& request,
                                        const prices::TextSize& size, learn::Features& features,
-                                       const Clock& clock) {
+                                       const Clock& clock, SessionTurn* session) {
   const SteadyTime start = clock.Now();
   constexpr std::size_t kMaxTiers = 64;
   std::array<double, kMaxTiers> sufficiency{};
@@ -78,6 +78,7 @@ Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Requ
       input.thresholds = std::span(thresholds).first(tiers - 1);
     }
   }
+  if (session != nullptr && automatic) session->Ask(snapshot, request, input);
   Result<decide::Decision> decision = decide::Decide(snapshot.options, input);
   if (decision) {
     // As the model counts that is asked first.

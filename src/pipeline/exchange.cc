@@ -114,6 +114,11 @@ void Exchange::NoteTraffic() const {
   }
 }
 
+void Exchange::Retry(const ExchangeId& of, std::string tier) {
+  session_.Retry(std::move(tier), "its client was not satisfied with the answer of " + of.Text());
+  request_.model = "auto";
+}
+
 Task<Result<void>> Exchange::Start() {
   const Snapshot& snapshot = *bound_->snapshot;
   auto limit = std::chrono::milliseconds(snapshot.config->limits.deadline);
@@ -141,8 +146,9 @@ Task<Result<void>> Exchange::Start() {
   }
 
   size_ = prices::Measure(request_);
+  session_.Read(snapshot, worker_.sessions, request_, worker_.clock.Now());
   Result<decide::Decision> decided =
-      DecideRequest(snapshot, request_, size_, worker_.features, worker_.clock);
+      DecideRequest(snapshot, request_, size_, worker_.features, worker_.clock, &session_);
   if (!decided) {
     Fail(decided.error());
     co_return std::move(decided).error();

@@ -19,6 +19,7 @@
 #include "llm/provider.h"
 #include "llm/types.h"
 #include "pipeline/admitting.h"
+#include "pipeline/session_turn.h"
 #include "pipeline/verifying.h"
 #include "pipeline/worker.h"
 #include "prices/text_size.h"
@@ -44,6 +45,10 @@ class Exchange {
   /// Nobody waits for its answer now (a background response): it goes behind those that somebody
   /// waits for. Before Start.
   void InBackground() { background_ = true; }
+
+  /// The client wants another exchange's request, which `request` holds, answered by `tier` or
+  /// above. Before Start.
+  void Retry(const ExchangeId& of, std::string tier);
 
   /// Stages in their order: admit, decide, dispatch. On success an answer has begun and nothing of
   /// it has been released.
@@ -80,12 +85,15 @@ class Exchange {
   /// it.
   bool outgrown() const { return outgrown_; }
 
-  /// Moves up after an answer was judged.
-  int escalations() const { return escalations_; }
+  /// Moves up after an answer was judged, by its checks or by the session's next turn.
+  int escalations() const { return escalations_ + (session_.escalated() ? 1 : 0); }
 
   /// What the client should know of the answer it gets, beside what its provider could not say:
   /// checks that it failed though nothing better was to be had. Empty when all is well.
   const std::string& doubt() const { return doubt_; }
+
+  /// Whether this answer is the second of late that a very dissatisfied turn has asked for.
+  bool hand_off() const { return session_.hand_off(); }
 
   /// How long a stream may be silent before the client is told that it still lives; zero = for
   /// ever.
@@ -168,6 +176,7 @@ class Exchange {
   void CountEscalations() const;
   void Settle();
   void Record();
+  void RecordSession();
 
   Worker& worker_;
   Place place_;
@@ -192,6 +201,8 @@ class Exchange {
   std::uint64_t lately_ = 0;
   SteadyTime::duration waited_{0};
 
+  SessionTurn session_;
+  std::optional<std::string> answer_text_;      // where it has been read whole
   std::unique_ptr<Verification> verification_;  // null = nothing is checked
   std::string held_;        // what came and was not released, then what FinalVerdict has to see
   std::string_view ready_;  // what may be released: held_, or the reply's own bytes

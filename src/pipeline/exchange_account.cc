@@ -153,6 +153,45 @@ void Exchange::CountEscalations() const {
     snapshot.tiers[static_cast<std::size_t>(decision_->tier)].metrics->escalations.Add();
 }
 
+/// What the turn said of the answer before it goes onto the ledger, and the exchange into the
+/// session.
+void Exchange::RecordSession() {
+  const config::Feedback& config = bound_->snapshot->config->feedback;
+  const SteadyTime now = worker_.clock.Now();
+  if (config.implicit && request_.operation == llm::Operation::kGenerate) {
+    if (auto said = session_.Said(id_, request_.context.client, worker_.clock.WallNow())) {
+      if (said->good) {
+        // The exchange before this one had the turns but for the last two.
+        std::span<const llm::Turn> turns(request_.turns);
+        if (turns.size() > 2) {
+          worker_.features.Extract(turns.first(turns.size() - 2), request_.needs, request_.context,
+                                   request_.max_output_tokens);
+          worker_.features.Serialize(said->features);
+          said->feature_schema = learn::kFeatureSchema;
+        }
+      }
+      worker_.sink.Record(*std::move(said), {});
+    }
+    if (answered() && !error_) {
+      std::int64_t tokens = 0;
+      if (const auto& usage = source_.reply->summary().usage)
+        tokens = usage->TotalInput() + usage->TotalOutput();
+      SessionTurn::Answered left{.id = id_, .tier = tier(), .model = model(), .tokens = tokens};
+      if (answer_text_) left.text = *answer_text_;
+      session_.Note(worker_.sessions, request_, left, now);
+    }
+  }
+  if (config.retry_ttl.count() > 0 && request_.operation == llm::Operation::kGenerate) {
+    worker_.recent.Keep(id_,
+                        {.dialect = request_.dialect,
+                         .body = std::move(request_.body),
+                         .repeated = std::move(request_.repeated),
+                         .context = request_.context,
+                         .tier = answered() ? std::string(tier()) : std::string()},
+                        now);
+  }
+}
+
 void Exchange::Record() {
   const Snapshot& snapshot = *bound_->snapshot;
   const bool gone = client_gone_.cancelled();
@@ -160,6 +199,7 @@ void Exchange::Record() {
     worker_.metrics.no_tier.Exchange(OutcomeOf(error_));
     return;
   }
+  RecordSession();
   ledger::Exchange record;
   record.id = id_;
   record.time = time_;
@@ -185,7 +225,7 @@ void Exchange::Record() {
   record.client_gone = gone;
   record.attempts = std::move(attempts_);
   record.verdicts = std::move(verdicts_);
-  record.escalations = escalations_;
+  record.escalations = escalations_ + (session_.escalated() ? 1 : 0);
   record.cost = cost_;
   record.cost_complete = cost_complete_;
   record.baseline_cost = baseline_;

@@ -138,6 +138,7 @@ Task<Result<void>> Exchange::HoldBack() {
       findings.verdicts = verification_->CheckBegun(ready_, worker_.clock);
     }
     Note(findings.verdicts);
+    if (ended_) answer_text_ = findings.text;
     if (!findings.failed()) {
       if (const verify::Schema* schema = verification_->schema(); schema != nullptr && ended_)
         bound_->snapshot->schemas->Succeeded(schema->hash());
@@ -318,6 +319,7 @@ bool Exchange::Release(llm::Answer answer) {
   const Findings findings = verification_->CheckAnswer(std::move(answer), worker_.clock);
   Note(findings.verdicts);
   if (findings.failed()) return false;
+  answer_text_ = findings.text;
   held_ = wire::WriteClientAnswer(request_, findings.answer, Answering().provider_model);
   ready_ = held_;
   return true;
@@ -458,6 +460,7 @@ std::string_view Exchange::FinalVerdict() {
   if (told_ || held_.size() > bound_->snapshot->config->verify.max_bytes) return {};
   told_ = true;
   const Findings findings = verification_->Check(held_, worker_.clock);
+  answer_text_ = findings.text;
   Note(findings.verdicts);
   if (!findings.failed()) return {};
   AddStep(decide::StepKind::kVerdict, Answering().tier, Answering().tier,

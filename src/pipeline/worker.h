@@ -9,10 +9,12 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "dispatch/retry.h"
+#include "feedback/sessions.h"
 #include "learn/features.h"
 #include "ledger/record.h"
 #include "llm/provider.h"
 #include "observe/gateway_metrics.h"
+#include "pipeline/recent.h"
 #include "pipeline/snapshot.h"
 #include "verify/validator.h"
 
@@ -37,6 +39,8 @@ struct Worker {
   admit::Gate& gate;            ///< this thread's
   admit::ClientSlots& clients;  ///< of all threads
   admit::Metrics& admission;
+  feedback::Sessions& sessions;  ///< of all threads
+  RecentRequests& recent;        ///< of all threads
   learn::Features features;
   std::shared_ptr<const Bound> bound;
 };
