@@ -203,14 +203,50 @@ int ExplainText(const ExplainOptions& options) {
 std::string AttemptLine(const ledger::Attempt& attempt) {
   const std::string outcome = attempt.error.empty() ? "answered" : attempt.error;
   const std::string cost = attempt.cost ? "$" + FormatUsd(*attempt.cost) : "cost unknown";
-  return fmt::format("  {} ({}, {}): {} after {} ms, {}\n", attempt.model, attempt.tier,
+  const std::string kind =
+      attempt.kind == ledger::AttemptKind::kAnswer ? "" : fmt::format("{}: ", Name(attempt.kind));
+  return fmt::format("  {}{} ({}, {}): {} after {} ms, {}\n", kind, attempt.model, attempt.tier,
                      attempt.provider, outcome, attempt.total.count() / 1'000, cost);
 }
 
+/// What checks said of an attempt's answer.
+std::string VerdictLines(const ledger::Exchange& exchange, std::size_t attempt) {
+  std::string text;
+  for (const ledger::Verdict& verdict : exchange.verdicts) {
+    if (verdict.attempt != static_cast<int>(attempt)) continue;
+    if (verdict.outcome == "pass") {
+      text += "    passed ";
+      for (const char c : verdict.check) text += c == ',' ? ", " : std::string(1, c);
+      text += "\n";
+    } else {
+      text += fmt::format("    {} {}: {} (bad with {})\n",
+                          verdict.outcome == "fail" ? "failed" : "unsure of", verdict.check,
+                          verdict.reason, Percent(verdict.p_bad));
+    }
+  }
+  return text;
+}
+
+std::string FeedbackLine(const ledger::Feedback& feedback) {
+  const bool client = feedback.source == ledger::Feedback::Source::kClient;
+  std::string text = client ? fmt::format("  its client: {}", feedback.kind)
+                            : fmt::format("  the next turn: {}", feedback.kind);
+  if (!feedback.value.empty())
+    text += client ? " " + feedback.value : fmt::format(" (dissatisfied {})", feedback.value);
+  if (!feedback.reason.empty()) text += fmt::format(": {}", feedback.reason);
+  if (feedback.from) text += fmt::format(" [{}]", feedback.from->Text());
+  if (feedback.good)
+    text +=
+        fmt::format("; a label: {} good, weight {:.2g}", Percent(*feedback.good), feedback.weight);
+  return text + "\n";
+}
+
 /// What came of it, behind the story of the decision.
-std::string Outcome(const ledger::Exchange& exchange) {
+std::string Outcome(const ledger::StoredExchange& stored) {
+  const ledger::Exchange& exchange = stored.exchange;
   std::string text = "Attempts:\n";
-  for (const ledger::Attempt& attempt : exchange.attempts) text += AttemptLine(attempt);
+  for (std::size_t i = 0; i < exchange.attempts.size(); ++i)
+    text += AttemptLine(exchange.attempts[i]) + VerdictLines(exchange, i);
   if (exchange.attempts.empty()) text += "  none\n";
   const std::string outcome =
       exchange.error.empty() ? fmt::format("{} answered", exchange.model) : exchange.error;
@@ -220,7 +256,34 @@ std::string Outcome(const ledger::Exchange& exchange) {
   if (exchange.baseline_cost) {
     text += fmt::format(" instead of ${} on the baseline", FormatUsd(*exchange.baseline_cost));
   }
-  return text + "\n";
+  text += "\n";
+  if (!stored.feedback.empty()) text += "Feedback:\n";
+  for (const ledger::Feedback& feedback : stored.feedback) text += FeedbackLine(feedback);
+  return text;
+}
+
+/// The decision's JSON with what came of it.
+std::string StoredJson(const ledger::StoredExchange& stored) {
+  auto json = nlohmann::ordered_json::parse(stored.decision_json);
+  auto& verdicts = json["verdicts"] = nlohmann::ordered_json::array();
+  for (const ledger::Verdict& verdict : stored.exchange.verdicts) {
+    verdicts.push_back({{"attempt", verdict.attempt + 1},
+                        {"check", verdict.check},
+                        {"outcome", verdict.outcome},
+                        {"reason", verdict.reason},
+                        {"p_bad", verdict.p_bad},
+                        {"propensity", verdict.propensity}});
+  }
+  auto& list = json["feedback"] = nlohmann::ordered_json::array();
+  for (const ledger::Feedback& feedback : stored.feedback) {
+    nlohmann::ordered_json one{
+        {"source", Name(feedback.source)}, {"kind", feedback.kind}, {"value", feedback.value},
+        {"reason", feedback.reason},       {"good", nullptr},       {"weight", feedback.weight}};
+    if (feedback.good) one["good"] = *feedback.good;
+    if (feedback.from) one["from"] = feedback.from->Text();
+    list.push_back(std::move(one));
+  }
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 int ExplainStored(const ExplainOptions& options, const ExchangeId& id) {
@@ -249,13 +312,13 @@ int ExplainStored(const ExplainOptions& options, const ExchangeId& id) {
   }
   const ledger::StoredExchange& stored = **found;
   if (options.as_json) {
-    Print(stored.decision_json + "\n");
+    Print(StoredJson(stored) + "\n");
     return 0;
   }
   const ledger::Exchange& exchange = stored.exchange;
   Print(decide::Story(exchange.decision,
                       {.context = &exchange.context, .requested_model = exchange.requested_model}) +
-        Outcome(exchange));
+        Outcome(stored));
   return 0;
 }
 
