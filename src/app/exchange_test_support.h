@@ -114,7 +114,7 @@ tiers:
   - {name: balanced, chain: [b]}
   - {name: frontier, chain: [c]}
 routing: {thresholds: [0, 0], band: 0, router: models/default.triage}
-resilience: {retries: {most: 0}}
+resilience: {retries: {most: 0}, breaker: {min_volume: 100000, consecutive: 1000, quiet_consecutive: 1000}}
 )") + more;
     const config::LoadResult loaded = config::Parse(
         text, "test.yaml", [](std::string_view) { return std::nullopt; }, TRIAGE_SOURCE_DIR);

@@ -103,7 +103,7 @@ Task<Result<std::string>> Webhook::Ask(const std::string& body, CancelScope& can
                                .first_byte = options_.deadline,
                                .between_bytes = options_.deadline,
                                .total = options_.deadline};
-  const std::string path = origin_->base_path.empty() ? "/" : origin_->base_path;
+  const std::string_view path = origin_->base_path.empty() ? "/" : "";
   const std::array<std::string_view, 1> pieces{body};
   net::Client::Timing timing;
   Result<std::unique_ptr<net::ClientResponse>> response =

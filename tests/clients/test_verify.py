@@ -25,6 +25,7 @@ tiers:
   - {{name: frontier, chain: [large]}}
 routing: {{thresholds: [0], band: 0}}
 verify:
+  patterns: {{cites: {{pattern: 'source: \\w+'}}}}
   webhooks: {{rules: {{url: "http://127.0.0.1:{validator}/check", deadline: 300ms}}}}
 ledger: {{path: triage.db}}
 '''
@@ -41,8 +42,6 @@ def answer(request):
         text = '```json\n{"total": 12.5, "to": "Ann"}\n```'
     if 'nonsense' in asked:
         text = 'none'
-    if 'open fence' in asked and small:
-        text = 'Here you are: ' + 'word ' * 40 + '```python\nprint(1)'
     return 200, completion(request, text)
 
 
@@ -98,16 +97,16 @@ class VerifyTest(processes.ProcessTest):
                     self.assertEqual(stream.get_final_text(), GOOD)
 
     def test_clients_may_ignore_a_verdict_behind_their_streams_end(self):
-        text = 'An open fence, please.'
-        headers = {'x-triage-verify': 'basic,after'}
+        text = 'Who wrote Faust?'
+        headers = {'x-triage-verify': 'cites,after'}
         stream = self.openai.chat.completions.create(model='auto', stream=True, extra_headers=headers,
                                                      messages=[{'role': 'user', 'content': text}])
-        self.assertIn('print(1)', ''.join(c.choices[0].delta.content or '' for c in stream if c.choices))
+        self.assertEqual(GOOD, ''.join(c.choices[0].delta.content or '' for c in stream if c.choices))
         with self.openai.responses.stream(model='auto', input=text, extra_headers=headers) as stream:
-            self.assertIn('print(1)', stream.get_final_response().output_text)
+            self.assertEqual(GOOD, stream.get_final_response().output_text)
         with self.anthropic.messages.stream(model='auto', max_tokens=100, extra_headers=headers,
                                             messages=[{'role': 'user', 'content': text}]) as stream:
-            self.assertIn('print(1)', stream.get_final_text())
+            self.assertEqual(GOOD, stream.get_final_text())
         request = urllib.request.Request(
             f'http://127.0.0.1:{self.port}/v1/chat/completions',
             json.dumps({'model': 'auto', 'stream': True, 'messages': [{'role': 'user', 'content': text}]}).encode(),
@@ -118,7 +117,7 @@ class VerifyTest(processes.ProcessTest):
         self.assertTrue(behind.startswith('event: triage.verdict\ndata: '), behind)
         told = json.loads(behind.split('data: ')[1])
         self.assertEqual(told['outcome'], 'fail')
-        self.assertEqual(told['verdicts'][0]['check'], 'fences')
+        self.assertEqual(told['verdicts'][0]['check'], 'cites')
 
     def test_json_comes_as_its_schema_says(self):
         answered = self.ask('In a fence, please.', response_format={
