@@ -18,8 +18,8 @@ namespace triage::judge {
 inline constexpr std::string_view kRoutingPromptVersion = "routing-1";
 inline constexpr std::string_view kSpotCheckPromptVersion = "spot-check-1";
 
-/// What marks the untrusted text of one question off from our own words: 64 random bits in
-/// hexadecimal, new for each question.
+/// What marks the untrusted text of one question off from our own words: 64 random bits as letters,
+/// new for each question.
 class Nonce {
  public:
   /// From the operating system, because base Random's state could be told from exchange ids.
