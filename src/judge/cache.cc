@@ -51,6 +51,7 @@ QuestionKey Cache::KeyOf(const RequestView& request, const FramingOptions& frami
     text += '\0';
   }
   text += static_cast<char>('0' + static_cast<int>(framing.form));
+  text += framing.mid_size ? 'm' : 's';
   for (const bool need : {request.needs.tools, request.needs.vision, request.needs.documents,
                           request.needs.json_object || request.needs.json_schema}) {
     text += need ? '1' : '0';

@@ -43,6 +43,8 @@ TEST(Cache, ModelPromptVersionNeedsAndTurnsMakeANewQuestion) {
   const TestRequest together({"a b"});
   const TestRequest apart({"a", "b"});
   EXPECT_NE(cache.KeyOf(together.view(), {}, "m", "v"), cache.KeyOf(apart.view(), {}, "m", "v"));
+  EXPECT_NE(cache.KeyOf(together.view(), {}, "m", "v"),
+            cache.KeyOf(together.view(), {.mid_size = true}, "m", "v"));
   const RequestView tools{.turns = together.turns, .needs = {.tools = true}};
   EXPECT_NE(cache.KeyOf(together.view(), {}, "m", "v"), cache.KeyOf(tools, {}, "m", "v"));
 }

@@ -49,6 +49,8 @@ struct FramingOptions {
   /// Bytes of untrusted text in one question; of what is longer the middle is left out.
   std::size_t max_text = 8'000;
   int earlier_turns = 2;  ///< user turns before the last one that are shown
+  /// AskRouting: about a mid-size model's answer instead of a small one's.
+  bool mid_size = false;
 };
 
 /// What an answer's text is checked for.
@@ -80,8 +82,9 @@ struct RequestView {
   llm::Needs needs;
 };
 
-/// "Will a small model's answer be acceptable?" User text is data: it stands as one JSON string per
-/// turn between two lines that hold the nonce, in which nothing can be written that ends it.
+/// "Will a small (or mid-size) model's answer be acceptable?" User text is data: it stands as one
+/// JSON string per turn between two lines that hold the nonce, in which nothing can be written that
+/// ends it.
 Question AskRouting(const RequestView& request, const FramingOptions& options, const Nonce& nonce);
 
 /// "Is this answer acceptable?", asked about the answer that `request` got. Request and answer are

@@ -121,6 +121,15 @@ TEST(Framing, TheFormDecidesWhatTheHostIsAskedFor) {
   EXPECT_EQ(FormFor(false, false), Form::kJson);
 }
 
+TEST(Framing, AMidSizeModelIsAskedAboutInItsOwnWords) {
+  const TestRequest request({"hello"});
+  EXPECT_THAT(SystemText(AskRouting(request.view(), {}, kNonce)), HasSubstr("a small, fast"));
+  const Question question = AskRouting(request.view(), {.mid_size = true}, kNonce);
+  EXPECT_THAT(SystemText(question), HasSubstr("a mid-size"));
+  EXPECT_THAT(SystemText(question), Not(HasSubstr("small")));
+  EXPECT_THAT(UserText(question), Not(HasSubstr("small")));
+}
+
 TEST(Framing, TheCruxComesFirstAndTheProbabilityLast) {
   const TestRequest request({"hello"});
   const std::string routing = AskRouting(request.view(), {.form = Form::kJsonSchema}, kNonce)
