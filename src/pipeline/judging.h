@@ -64,7 +64,7 @@ class Consultation {
   };
 
   /// For a decision that is in doubt (Decision::doubtful): asks the judge and decides again with
-  /// what it says by its deadline, at the latest `until` then. Otherwise, and where the judge
+  /// what it says by its deadline, at the latest by Subject::until. Otherwise, and where the judge
   /// fails, may not see the request's data, or the client goes, the decision stands; a step says
   /// why.
   Task<void> Consult(Worker& worker, std::shared_ptr<const Bound> bound, Subject subject,

@@ -204,7 +204,7 @@ class JudgingTest : public ::testing::Test {
   admit::Gate gate_{simulation_.clock};
   admit::ClientSlots clients_;
   admit::Metrics admission_metrics_{registry_};
-  feedback::Sessions sessions_;
+  feedback::Sessions sessions_{feedback::SessionOptions{}};
   RecentRequests recent_;
   Judges judges_;
   std::shared_ptr<Snapshot> snapshot_;
