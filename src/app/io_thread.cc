@@ -72,7 +72,8 @@ IoThread::IoThread(const Shared& shared, std::shared_ptr<const pipeline::Snapsho
               .sessions = shared.sessions,
               .recent = shared.recent,
               .features = {},
-              .bound = Bind(loop_, std::move(snapshot), signers)} {
+              .bound = Bind(loop_, std::move(snapshot), signers),
+              .judges = &judges_} {
   gate_.Configure(ToOptions(worker_.bound->snapshot->config->admission));
 }
 
@@ -130,10 +131,12 @@ void IoThread::Stop() {
   // still stands.
   http_.reset();
   admin_.reset();
-  if (!http_routes_) return;
-  api::ResponsesApi& responses = http_routes_->responses();
-  responses.Stop();
-  loop_.RunUntil([&] { return responses.active() == 0; });
+  if (http_routes_) {
+    api::ResponsesApi& responses = http_routes_->responses();
+    responses.Stop();
+    loop_.RunUntil([&] { return responses.active() == 0; });
+  }
+  loop_.RunUntil([&] { return judges_.active() == 0; });
 }
 
 net::ServerStats IoThread::stats() const {

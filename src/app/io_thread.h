@@ -14,6 +14,7 @@
 #include "net/client.h"
 #include "net/loop.h"
 #include "net/server.h"
+#include "pipeline/judging.h"
 #include "pipeline/worker.h"
 
 namespace triage::app {
@@ -81,6 +82,7 @@ class IoThread {
   net::Loop loop_;
   LoopTimer timer_{loop_};
   admit::Gate gate_{SystemClock()};
+  pipeline::Judges judges_;
   pipeline::Worker worker_;
   std::optional<api::Routes> http_routes_;
   std::optional<api::Routes> admin_routes_;

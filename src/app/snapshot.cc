@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/random.h"
 #include "base/text.h"
 #include "detect/detectors.h"
 
@@ -217,6 +218,36 @@ void SetThresholds(pipeline::Snapshot& snapshot) {
   }
 }
 
+/// `made` has its models.
+Result<void> SetJudge(pipeline::Snapshot& made, observe::Registry& registry) {
+  const config::Judge& from = made.config->routing.judge;
+  if (from.mode == config::JudgeMode::kOff) return {};
+  made.options.judge = from.mode == config::JudgeMode::kAlways ? decide::JudgeMode::kAlways
+                                                               : decide::JudgeMode::kInBand;
+  made.options.judge_band = from.band;
+  auto calibration = judge::Calibration::Make(from.calibration);
+  if (!calibration) return std::move(calibration).error();
+  const int index = IndexOf(made.config->models, from.model);
+  const decide::ModelOption& model = made.options.models[static_cast<std::size_t>(index)];
+  const auto can = [&](decide::Capability capability) {
+    return model.capabilities.Has(capability) && !model.unsent.Has(capability);
+  };
+  made.judge = pipeline::Judge{
+      .model = index,
+      .deadline = from.deadline,
+      .framing = {.form = judge::FormFor(can(decide::Capability::kLogprobs),
+                                         can(decide::Capability::kJsonSchema)),
+                  .json_mode = can(decide::Capability::kJson)},
+      .calibration = *std::move(calibration),
+      .cache = std::make_shared<judge::Cache>(
+          judge::CacheOptions{
+              .entries = static_cast<std::size_t>(from.cache_entries),
+              .time_to_live = std::chrono::duration_cast<std::chrono::seconds>(from.cache_ttl)},
+          Random::FromEntropy().Next()),
+      .cost = &observe::AddCostOfNoTier(registry, model.name)};
+  return {};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot config,
@@ -323,6 +354,9 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
   }
   made->options.baseline_model = IndexOf(config->models, config->baseline);
   SetThresholds(*made);
+  if (Result<void> judge = SetJudge(*made, registry); !judge) {
+    return WithContext(std::move(judge).error(), "routing.judge");
+  }
   if (made->router != nullptr) {
     made->traffic =
         std::make_shared<pipeline::RouterTraffic>(SharesAbove(*config), config->routing.band);

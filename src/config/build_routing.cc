@@ -98,6 +98,59 @@ void FindRouter(BuildContext& context, const DefaultedSection& section) {
                            "models/default.triage beside this file, or TRIAGE_HOME to be set");
 }
 
+void ReadJudge(BuildContext& context, const DefaultedSection& section) {
+  Judge& judge = context.config.routing.judge;
+  judge.deadline = section.Duration("deadline");
+  judge.band = section.Number("band");
+  judge.cache_entries = section.Child("cache").Integer("entries");
+  judge.cache_ttl = section.Child("cache").Duration("ttl");
+  const Node* model = section.section().Get("model");
+  if (model != nullptr &&
+      context.CheckReference(*model, "routing.judge.model", "model", ModelNames(context.config))) {
+    judge.model = model->text;
+    judge.mode = JudgeMode::kInBand;
+    if (context.config.FindModel(judge.model)->capabilities.embeddings) {
+      context.problems.Error(model->at, "routing.judge.model", "it makes embeddings, no answers",
+                             "a small model that answers");
+    }
+  }
+  const Node* mode = section.section().Get("mode");
+  if (mode == nullptr) return;
+  judge.mode = mode->text == "always"    ? JudgeMode::kAlways
+               : mode->text == "in_band" ? JudgeMode::kInBand
+                                         : JudgeMode::kOff;
+  if (judge.mode != JudgeMode::kOff && model == nullptr) {
+    context.problems.Error(mode->at, "routing.judge.mode", "no model is named that is asked",
+                           "routing.judge.model");
+  }
+}
+
+void ReadJudgeCalibration(BuildContext& context, const Section& section) {
+  const Node* stated = section.Get("stated");
+  const Node* observed = section.Get("observed");
+  const std::vector<const Node*> from = Scalars(stated);
+  const std::vector<const Node*> to = Scalars(observed);
+  if (from.size() != to.size()) {
+    context.problems.Error(
+        (stated != nullptr ? stated : observed)->at, "routing.judge.calibration",
+        fmt::format("{} probabilities stated, {} observed", from.size(), to.size()),
+        "as many of the one as of the other");
+    return;
+  }
+  auto& knots = context.config.routing.judge.calibration;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const std::pair knot(ParseNumber(from[i]->text).value_or(0),
+                         ParseNumber(to[i]->text).value_or(0));
+    if (!knots.empty() && (knot.first <= knots.back().first || knot.second < knots.back().second)) {
+      context.problems.Error(from[i]->at, "routing.judge.calibration",
+                             "a calibration must not fall",
+                             "stated ones that grow, observed ones that do not fall");
+      return;
+    }
+    knots.push_back(knot);
+  }
+}
+
 std::string ReadTierReference(const BuildContext& context, const Section& policy,
                               std::string_view key, const std::string& path) {
   const Node* node = policy.Get(key);
@@ -139,6 +192,9 @@ void BuildRouting(BuildContext& context) {
   }
   ReadThresholds(context, section);
   FindRouter(context, section);
+  const DefaultedSection judge = section.Child("judge");
+  ReadJudge(context, judge);
+  ReadJudgeCalibration(context, judge.section().Child("calibration"));
 }
 
 void BuildPolicies(BuildContext& context) {

@@ -12,6 +12,15 @@ std::string_view Name(Rule rule) {
   return "thresholds";
 }
 
+std::string_view Name(JudgeMode mode) {
+  switch (mode) {
+    case JudgeMode::kOff: return "off";
+    case JudgeMode::kInBand: return "in_band";
+    case JudgeMode::kAlways: return "always";
+  }
+  return "off";
+}
+
 std::string_view Name(StreamMode mode) {
   switch (mode) {
     case StreamMode::kHold: return "hold";

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/money.h"
@@ -180,6 +181,21 @@ enum class StreamMode : std::uint8_t { kHold, kWindow, kAfter };
 std::string_view Name(Rule rule);
 std::string_view Name(StreamMode mode);
 
+enum class JudgeMode : std::uint8_t { kOff, kInBand, kAlways };
+
+std::string_view Name(JudgeMode mode);
+
+/// The LLM judge of routing.
+struct Judge {
+  JudgeMode mode = JudgeMode::kOff;
+  std::string model;  ///< of `models`; not empty unless off
+  milliseconds deadline{0};
+  double band = 0;
+  std::int64_t cache_entries = 0;
+  milliseconds cache_ttl{0};
+  std::vector<std::pair<double, double>> calibration;  ///< stated, observed
+};
+
 struct Routing {
   Rule rule = Rule::kThresholds;
   /// Where thresholds come from: `thresholds` when not empty, else `keep_quality`, but for the
@@ -188,9 +204,10 @@ struct Routing {
   std::vector<double> thresholds;       ///< one per tier but the last, cheapest first
   std::map<std::string, double> share;  ///< tier → of the traffic, (0, 1)
   double band = 0;                      ///< half width, [0, 0.5)
-  std::filesystem::path router;         ///< artifact; empty = none was found (a warning says so)
-  std::optional<NanoDollars> stakes;    ///< cost of one unacceptable answer, for expected_cost
-  std::string preset;  ///< of features that `workloads` does not name; empty = none
+  Judge judge;
+  std::filesystem::path router;       ///< artifact; empty = none was found (a warning says so)
+  std::optional<NanoDollars> stakes;  ///< cost of one unacceptable answer, for expected_cost
+  std::string preset;                 ///< of features that `workloads` does not name; empty = none
 };
 
 /// How failing, slow and limiting providers are borne; the table of the reference explains each.

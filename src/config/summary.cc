@@ -110,6 +110,10 @@ std::string Summary(const Config& config) {
   text += fmt::format("routing     {}; {}; band ±{:g}; router {}\n", Name(routing.rule),
                       ThresholdSource(routing), routing.band,
                       routing.router.empty() ? "none" : routing.router.string());
+  if (routing.judge.mode != JudgeMode::kOff) {
+    text += fmt::format("judge       {}, {}; {} ms\n", routing.judge.model,
+                        Name(routing.judge.mode), routing.judge.deadline.count());
+  }
   std::string preset = routing.preset.empty() ? "no preset" : "preset " + routing.preset;
   for (const auto& [feature, name] : config.workloads) {
     preset += fmt::format(", {} for {}", name, feature);

@@ -36,30 +36,33 @@ class Chooser {
   Chooser(const Options& options, const Choice& choice, std::vector<Step>& steps)
       : options_(options), choice_(choice), steps_(steps) {}
 
-  int Choose() {
+  Chosen Choose() {
     highest_ = choice_.Below(choice_.max + 1);
-    if (!choice_.tiers[At(highest_)].sufficiency) {
-      steps_.push_back(
-          {StepKind::kRouter, -1, highest_,
-           fmt::format("{}, as no router was asked: the highest tier allowed", Name(highest_))});
-      return highest_;
+    if (!choice_.tiers[At(highest_)].sufficiency) return WithoutRouter();
+    by_cost_ = options_.rule == Rule::kExpectedCost;
+    if (const int unknown = by_cost_ ? FirstWithoutCost() : -1; unknown >= 0) {
+      by_cost_ = false;
+      steps_.push_back({StepKind::kCost, -1, -1,
+                        fmt::format("thresholds decide, as {} has no known price", Name(unknown))});
     }
-    if (options_.rule == Rule::kExpectedCost) {
-      if (const int unknown = FirstWithoutCost(); unknown < 0) {
-        return LeastExpectedCost();
-      } else {
-        steps_.push_back(
-            {StepKind::kCost, -1, -1,
-             fmt::format("thresholds decide, as {} has no known price", Name(unknown))});
-      }
+    learned_ = by_cost_ ? LeastExpectedCost() : ByThresholds();
+    Chosen chosen{.tier = learned_};
+    if (choice_.judge && choice_.Open(choice_.judge->tier)) {
+      chosen.tier = Judged();
+    } else {
+      chosen.doubtful = Doubtful();
     }
-    return Band(ByThresholds());
+    if (!by_cost_) chosen.tier = Band(chosen.tier);
+    chosen.confidence = Sufficiency(chosen.tier);
+    return chosen;
   }
 
  private:
   const std::string& Name(int tier) const { return choice_.tiers[At(tier)].tier; }
 
-  double Sufficiency(int tier) const { return *choice_.tiers[At(tier)].sufficiency; }
+  double Sufficiency(int tier) const {
+    return tier == assumed_tier_ ? assumed_ : *choice_.tiers[At(tier)].sufficiency;
+  }
 
   // The top tier of the ladder has no boundary above it.
   const std::optional<double>& Threshold(int tier) const {
@@ -105,7 +108,109 @@ class Chooser {
     return tier;
   }
 
+  /// Only the judge has an estimate, and only of the cheapest tier.
+  Chosen WithoutRouter() {
+    Chosen chosen{.tier = highest_};
+    const int lowest = choice_.Above(choice_.min - 1);
+    const bool judged = choice_.judge && choice_.judge->tier == lowest;
+    if (options_.judge != JudgeMode::kAlways || !judged) {
+      if (options_.judge == JudgeMode::kAlways && lowest != highest_) chosen.doubtful = lowest;
+      steps_.push_back(
+          {StepKind::kRouter, -1, highest_,
+           fmt::format("{}, as no router was asked: the highest tier allowed", Name(highest_))});
+      return chosen;
+    }
+    const double probability = choice_.judge->probability;
+    const double threshold = options_.thresholds[At(lowest)];
+    const bool enough = probability >= threshold - kEdge;
+    chosen.tier = enough ? lowest : highest_;
+    if (enough) chosen.confidence = probability;
+    steps_.push_back({StepKind::kJudge, -1, chosen.tier,
+                      fmt::format("{} is {} ({})", Name(lowest), enough ? "enough" : "not enough",
+                                  Compare(probability, enough ? ">=" : "<", threshold))});
+    return chosen;
+  }
+
+  int ByRule() const { return by_cost_ ? CheapestWithRisk() : CheapestEnough(); }
+
+  /// The choice if `tier` had another sufficiency.
+  int Assuming(int tier, double sufficiency) {
+    assumed_tier_ = tier;
+    assumed_ = std::clamp(sufficiency, 0.0, 1.0);
+    return ByRule();
+  }
+
+  /// Whose sufficiency the choice hangs on: the boundary below the chosen tier or the one above
+  /// it, the nearer one first. -1 where the judge is not to be asked.
+  int Doubtful() {
+    if (options_.judge == JudgeMode::kOff) return -1;
+    const int below = choice_.Below(learned_);
+    const int above = choice_.Above(learned_) >= 0 ? learned_ : -1;
+    const auto margin = [&](int tier) { return std::abs(Sufficiency(tier) - *Threshold(tier)); };
+    int first = below;
+    int second = above;
+    if (below < 0 || (above >= 0 && margin(above) < margin(below))) std::swap(first, second);
+    if (options_.judge == JudgeMode::kAlways || choice_.far) return first;
+    int doubtful = -1;
+    for (const int tier : {first, second}) {
+      if (tier < 0 || doubtful >= 0) continue;
+      const double sufficiency = Sufficiency(tier);
+      if (Assuming(tier, sufficiency + options_.judge_band) != learned_ ||
+          Assuming(tier, sufficiency - options_.judge_band) != learned_) {
+        doubtful = tier;
+      }
+      assumed_tier_ = -1;
+    }
+    return doubtful;
+  }
+
+  /// The rule's choice with the judge's opinion of one tier.
+  int Judged() {
+    const int about = choice_.judge->tier;
+    const double learned = Sufficiency(about);
+    const double stated = std::clamp(choice_.judge->probability, 0.0, 1.0);
+    const bool leads = options_.judge == JudgeMode::kAlways;
+    int tier = Assuming(about, leads ? stated : Together(learned, stated));
+    if (tier > learned_) tier = choice_.Above(learned_);
+    if (tier < learned_) tier = choice_.Below(learned_);
+    judged_ = true;
+    std::string reason = fmt::format("the judge gives {} {:.2f}", Name(about), stated);
+    reason += leads ? std::string(": ") : fmt::format(" and the router {:.2f}, together ", learned);
+    const std::optional<double>& threshold = Threshold(about);
+    if (threshold && !by_cost_) {
+      reason += Compare(assumed_, Enough(about) ? ">=" : "<", *threshold);
+    } else {
+      reason += fmt::format("{:.2f}", assumed_);
+    }
+    steps_.push_back({StepKind::kJudge, learned_, tier, std::move(reason)});
+    return tier;
+  }
+
+  /// The mean of two log-odds, as long as no weights have been fitted (routing.md 2.1).
+  static double Together(double a, double b) {
+    const auto odds = [](double p) {
+      constexpr double kCertain = 0.005;  // no estimate is surer than this
+      p = std::clamp(p, kCertain, 1 - kCertain);
+      return std::log(p / (1 - p));
+    };
+    return 1 / (1 + std::exp(-(odds(a) + odds(b)) / 2));
+  }
+
+  int CheapestEnough() const {
+    int tier = choice_.Above(choice_.min - 1);
+    while (tier != highest_ && !Enough(tier)) tier = choice_.Above(tier);
+    return tier;
+  }
+
   int Band(int tier) {
+    if (judged_) {
+      if (tier != assumed_tier_ || !InBand(tier)) return tier;
+      const std::size_t steps = steps_.size();
+      const int next = BandAbove(tier);
+      if (next == learned_ || next == choice_.Above(learned_)) return next;
+      steps_.resize(steps);
+      return tier;
+    }
     if (InBand(tier)) return BandAbove(tier);
     const int below = choice_.Below(tier);
     if (below >= 0 && InBand(below)) {
@@ -147,15 +252,21 @@ class Chooser {
     return -1;
   }
 
-  int LeastExpectedCost() {
-    const NanoDollars stakes = choice_.stakes;
+  int CheapestWithRisk() const {
     const auto total = [&](int tier) {
-      return *choice_.tiers[At(tier)].expected_cost + ExpectedLoss(stakes, Sufficiency(tier));
+      return *choice_.tiers[At(tier)].expected_cost +
+             ExpectedLoss(choice_.stakes, Sufficiency(tier));
     };
     int best = choice_.Above(choice_.min - 1);
     for (int tier = choice_.Above(best); tier >= 0; tier = choice_.Above(tier)) {
       if (total(tier) < total(best)) best = tier;
     }
+    return best;
+  }
+
+  int LeastExpectedCost() {
+    const NanoDollars stakes = choice_.stakes;
+    const int best = CheapestWithRisk();
     steps_.push_back({StepKind::kCost, -1, best,
                       fmt::format("{} is cheapest, risk included: ${} + {} % of ${} at stake",
                                   Name(best), FormatUsd(*choice_.tiers[At(best)].expected_cost),
@@ -167,6 +278,12 @@ class Chooser {
   const Choice& choice_;
   std::vector<Step>& steps_;
   int highest_ = -1;
+  int learned_ = -1;  // the rule's choice, before judge and band
+  bool by_cost_ = false;
+  bool judged_ = false;
+  // A tier whose sufficiency is taken to be another than the router's.
+  int assumed_tier_ = -1;
+  double assumed_ = 0;
 };
 
 }  // namespace
@@ -185,7 +302,7 @@ int Choice::Below(int tier) const {
   return -1;
 }
 
-int ChooseTier(const Options& options, const Choice& choice, std::vector<Step>& steps) {
+Chosen ChooseTier(const Options& options, const Choice& choice, std::vector<Step>& steps) {
   return Chooser(options, choice, steps).Choose();
 }
 

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/money.h"
+#include "decide/decide.h"
 #include "decide/decision.h"
 #include "decide/options.h"
 #include "llm/types.h"
@@ -19,6 +21,8 @@ struct Choice {
   int min = 0;
   int max = 0;
   NanoDollars stakes = {};  ///< what an unacceptable answer costs
+  bool far = false;         ///< nothing like the request is known
+  std::optional<Judgement> judge = {};
 
   bool Open(int tier) const {
     return tier >= min && tier <= max && tiers[static_cast<std::size_t>(tier)].admissible;
@@ -29,9 +33,15 @@ struct Choice {
   int Below(int tier) const;
 };
 
-/// Applies the rule of the options, then the band, as documented at Decide. Appends its steps and
-/// returns the tier; at least one tier must be open.
-int ChooseTier(const Options& options, const Choice& choice, std::vector<Step>& steps);
+struct Chosen {
+  int tier = -1;
+  double confidence = 1;  ///< its sufficiency; 1 where none is known
+  int doubtful = -1;      ///< as in Decision
+};
+
+/// Applies the rule of the options, the judge's opinion, then the band, as documented at Decide.
+/// Appends its steps; at least one tier must be open.
+Chosen ChooseTier(const Options& options, const Choice& choice, std::vector<Step>& steps);
 
 /// stakes × (1 − sufficiency), in millionths of the probability.
 NanoDollars ExpectedLoss(NanoDollars stakes, double sufficiency);

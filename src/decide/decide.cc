@@ -53,6 +53,7 @@ class Run {
     decision_.tokens_in = input_.tokens_in;
     decision_.distance = input_.distance;
     decision_.checks = std::move(limits_.checks);
+    decision_.data_classes = limits_.data_classes;
     LookAtTiers();
     switch (target->kind) {
       case Target::Kind::kModel: return TakeModel(*target);
@@ -194,7 +195,9 @@ class Run {
                   .min = limits_.min,
                   .max = limits_.max,
                   .stakes = NanoDollars(StakesOf(options_, input_.request.context).value() *
-                                        input_.stakes_factor)};
+                                        input_.stakes_factor),
+                  .far = input_.distance && *input_.distance > options_.far_distance,
+                  .judge = input_.judge};
     decision_.steps.reserve(limits_.steps.size() + 3);
     AddConstraintSteps();
     const int before_policies = static_cast<int>(decision_.steps.size());
@@ -212,11 +215,14 @@ class Run {
       decision_.tier = lowest;
       AttributeOnlyTier(lowest);
     } else {
-      decision_.tier = ChooseTier(options_, choice, decision_.steps);
+      const Chosen chosen = ChooseTier(options_, choice, decision_.steps);
+      decision_.tier = chosen.tier;
+      decision_.doubtful = chosen.doubtful;
       StayWithSession(choice);
-      decision_.confidence = decision_.tiers[At(decision_.tier)].sufficiency.value_or(1.0);
-      if (input_.distance && *input_.distance > options_.far_distance &&
-          !input_.sufficiency.empty()) {
+      decision_.confidence = decision_.tier == chosen.tier
+                                 ? chosen.confidence
+                                 : decision_.tiers[At(decision_.tier)].sufficiency.value_or(1.0);
+      if (choice.far && !input_.sufficiency.empty()) {
         const std::string leans = decision_.preset.empty()
                                       ? "lean on the average"
                                       : "are those of preset " + decision_.preset;

@@ -21,6 +21,12 @@ struct ModelSize {
   std::int64_t window = 0;  ///< 0 = unknown
 };
 
+/// What the LLM judge said of one tier (Decision::doubtful).
+struct Judgement {
+  int tier = -1;
+  double probability = 0;  ///< calibrated: its answer is acceptable
+};
+
 /// What is known of one request. Spans are empty or have one entry for each tier of
 /// Options::tiers.
 struct Input {
@@ -49,6 +55,7 @@ struct Input {
   /// negative = it costs.
   int session_tier = -1;
   std::span<const NanoDollars> switch_gain = {};
+  std::optional<Judgement> judge = {};
 };
 
 /// Chooses the tier. Each move is a Step of the decision, in this order:
@@ -73,7 +80,12 @@ struct Input {
 ///    highest of the range (also when the router was not asked). Sufficiency need not grow with the
 ///    tier. Rule::kExpectedCost: least expected cost + stakes × (1 − sufficiency) (StakesOf), the
 ///    cheaper tier on a tie; thresholds where a price is unknown.
-/// 4. Band, for thresholds only. A sufficiency within ±band of its tier's threshold, ends included
+/// 4. Judge, where Input::judge has its opinion of a tier: the rule is applied once more with that
+/// tier's sufficiency as the router and the judge see it together (the mean of their log-odds; with
+/// JudgeMode::kAlways, or without a router, as the judge alone sees it). The choice moves to the
+/// next tier of the range at most. Without an opinion, `doubtful` of the decision says whose is
+/// wanted.
+/// 5. Band, for thresholds only. A sufficiency within ±band of its tier's threshold, ends included
 /// (45–55 % at 50 %),
 ///    ends above that boundary, one tier up:
 ///    - in the upper half (50–55 %) the tier was chosen, and the request moves to the next tier of
@@ -81,7 +93,8 @@ struct Input {
 ///      not worse than it; a no-op at the highest one;
 ///    - in the lower half (45–50 %) the threshold itself has moved it across; the step is recorded
 ///    without a move. The tier that is reached is not examined again, so one decision moves at most
-///    one tier by the band.
+///    one tier by the band. After a judge only the tier that it was asked about is looked at, and
+///    nothing ends further than one tier from the rule's choice.
 ///
 /// A session stays at its tier where a lower one would do, when leaving the provider's cache would
 /// cost more than the lower prices save (Input::switch_gain).

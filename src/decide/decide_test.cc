@@ -15,8 +15,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "base/text.h"
 #include "decide/explain.h"
+#include "decide/target.h"
 #include "decide/test_options.h"
 
 namespace triage::decide {
@@ -76,6 +78,7 @@ struct Situation {
   std::optional<double> distance;
   std::string query_type;
   int floor = 0;
+  std::optional<Judgement> judge;
 };
 
 template <class T>
@@ -184,6 +187,11 @@ bool Given(Situation& s, const std::string& key, const std::string& value) {
     for (std::size_t t = 0; t < s.options.tiers.size(); ++t) {
       if (s.options.tiers[t].name == value) s.available[t] = false;
     }
+  } else if (key == "judge") {
+    s.options.judge = value == "always" ? JudgeMode::kAlways : JudgeMode::kInBand;
+  } else if (key == "judge_says") {
+    s.judge = {.tier = ResolveTier(s.options, Words(value).at(0), "").value(),
+               .probability = std::stod(Words(value).at(1))};
   } else if (key == "floor") {
     s.floor = std::stoi(value);
   } else {
@@ -241,6 +249,8 @@ void CheckExpectation(const Result<Decision>& result, const std::string& key,
     EXPECT_DOUBLE_EQ(d.confidence, std::stod(value));
   } else if (key == "pinned") {
     EXPECT_EQ(d.pinned ? "yes" : "no", value);
+  } else if (key == "doubtful") {
+    EXPECT_EQ(d.doubtful < 0 ? "none" : TierAt(d, d.doubtful), value);
   } else if (key == "standby") {
     EXPECT_EQ(Standby(d), value);
   } else if (key == "step") {
@@ -276,8 +286,52 @@ void RunCase(const Case& test) {
                          .detected = detected,
                          .available = std::span<const bool>(available, s.available.size()),
                          .floor = s.floor,
-                         .floor_because = s.floor > 0 ? "the session was there" : ""});
+                         .floor_because = s.floor > 0 ? "the session was there" : "",
+                         .judge = s.judge});
   for (const auto& [key, value] : expectations) CheckExpectation(result, key, value);
+}
+
+TEST(Judge, NoOpinionMovesARequestFurtherThanOneTierOrPastFloorCeilingAndConstraints) {
+  Random random(11);
+  int with_opinion = 0;
+  for (int run = 0; run < 20'000; ++run) {
+    Options options = FiveTiers();
+    options.judge = run % 2 == 0 ? JudgeMode::kInBand : JudgeMode::kAlways;
+    options.rule = run % 5 == 0 ? Rule::kExpectedCost : Rule::kThresholds;
+    llm::Request request;
+    request.model = "auto";
+    request.context.min_tier = "t" + std::to_string(random.Below(3));
+    request.context.max_tier = "t" + std::to_string(2 + random.Below(3));
+    double sufficiency[5];
+    bool available[5];
+    for (int t = 0; t < 5; ++t) {
+      sufficiency[t] = random.Uniform();
+      available[t] = random.Uniform() < 0.8;
+    }
+    Input input{.request = request, .sufficiency = sufficiency, .available = available};
+    const Result<Decision> learned = Decide(options, input);
+    if (!learned) continue;
+    input.judge = {.tier = static_cast<int>(random.Below(5)), .probability = random.Uniform()};
+    const Result<Decision> judged = Decide(options, input);
+    ASSERT_TRUE(judged);
+    options.band = 0;
+    input.judge.reset();
+    const int by_rule = Decide(options, input)->tier;
+    ASSERT_TRUE(judged->tiers[static_cast<std::size_t>(judged->tier)].admissible);
+    ASSERT_GE(judged->TierName(), request.context.min_tier);
+    ASSERT_LE(judged->TierName(), std::max(request.context.max_tier, request.context.min_tier));
+    // An opinion of a tier that is not open is none; then only the band moves.
+    if (std::ranges::none_of(judged->steps,
+                             [](const Step& step) { return step.kind == StepKind::kJudge; })) {
+      continue;
+    }
+    ++with_opinion;
+    // No open tier lies between the rule's choice and the judge's.
+    const int low = std::min(by_rule, judged->tier);
+    const int high = std::max(by_rule, judged->tier);
+    for (int t = low + 1; t < high; ++t) ASSERT_FALSE(available[t]) << run;
+  }
+  EXPECT_GT(with_opinion, 5'000);
 }
 
 class DecideGolden : public testing::TestWithParam<std::string> {};
@@ -295,8 +349,8 @@ TEST_P(DecideGolden, EveryCaseHolds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, DecideGolden,
-                         testing::Values("band", "constraints", "cost", "names", "policies",
-                                         "thresholds"),
+                         testing::Values("band", "constraints", "cost", "judge", "names",
+                                         "policies", "thresholds"),
                          [](const auto& param) { return param.param; });
 
 TEST(Decide, ReachesEveryTierOfEveryLadderWithSufficiencyAlone) {

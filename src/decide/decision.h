@@ -51,6 +51,16 @@ struct TierView {
   std::optional<double> threshold = {};
 };
 
+/// What the LLM judge was asked and what it said.
+struct JudgeView {
+  int tier = -1;  ///< whose answer it was asked about
+  /// That the tier's answer is acceptable; nothing: it gave no usable answer.
+  std::optional<double> probability = {};
+  std::chrono::microseconds time{0};  ///< until its answer, or until it was no longer waited for
+  bool late = false;                  ///< it was not waited for to its end, so that it had no say
+  bool cached = false;                ///< it had been asked the same before
+};
+
 /// Which tier, which chain, which checks, and why. Always explainable, stored on the ledger as it
 /// is.
 struct Decision {
@@ -72,6 +82,12 @@ struct Decision {
   double propensity = 1.0;  ///< probability with which this tier was chosen
   bool pinned = false;      ///< the request named the model or the tier: no other tier may stand in
   std::chrono::nanoseconds decide_time{0};
+  std::optional<JudgeView> judge = {};  ///< nothing: it was not asked
+  /// Tier about whose answer the judge is to be asked before this decision holds; -1 = none. Not
+  /// stored on the ledger.
+  int doubtful = -1;
+  /// Bit i: Options::sensitivity[i] applies. Not stored on the ledger.
+  std::uint64_t data_classes = 0;
 
   /// Name of the chosen tier; empty when the request named a model that is in no tier.
   const std::string& TierName() const;

@@ -117,6 +117,13 @@ struct SensitivityClass {
 /// How the learned sufficiencies become a tier.
 enum class Rule : std::uint8_t { kThresholds, kExpectedCost };
 
+/// When the LLM judge is asked, where a router or nothing else would decide.
+enum class JudgeMode : std::uint8_t {
+  kOff,
+  kInBand,  ///< where the router is unsure: its choice hangs on `judge_band`, or nothing is known
+  kAlways,  ///< for every request that has a choice; the judge's estimate takes the router's place
+};
+
 /// What Decide has to know of the configuration. Immutable once filled; the app fills it from a
 /// configuration that has been checked: indexes are valid, tiers are not empty, `thresholds` has
 /// one entry for each boundary.
@@ -134,6 +141,8 @@ struct Options {
   std::vector<double>
       thresholds;      ///< [i]: tier i is enough from this sufficiency on; tiers.size() - 1 entries
   double band = 0.05;  ///< half width, see Decide; 0 = no band
+  JudgeMode judge = JudgeMode::kOff;
+  double judge_band = 0.1;  ///< half width: a sufficiency off by so much would change the choice
   /// What an unacceptable answer of normal impact costs, for Rule::kExpectedCost; nothing = what
   /// the workload says.
   std::optional<NanoDollars> stakes = {};

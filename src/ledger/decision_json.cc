@@ -67,6 +67,20 @@ void WriteSteps(JsonWriter& out, const Decision& decision) {
   out.End(']');
 }
 
+void WriteJudge(JsonWriter& out, const Decision& decision) {
+  out.Key("judge");
+  if (!decision.judge) return out.Null();
+  const decide::JudgeView& judge = *decision.judge;
+  out.Begin('{');
+  out.Flag("asked", true);
+  WriteTier(out, decision, "tier", judge.tier);
+  out.Member("probability", judge.probability);
+  out.Member("ms", std::optional(static_cast<double>(judge.time.count()) / 1000.0));
+  out.Flag("late", judge.late);
+  out.Flag("cached", judge.cached);
+  out.End('}');
+}
+
 int TierIndex(const Decision& decision, const json& name) {
   if (!name.is_string()) return -1;
   for (std::size_t i = 0; i < decision.tiers.size(); ++i) {
@@ -82,6 +96,17 @@ StepKind ParseStepKind(const std::string& text) {
     if (decide::Name(kind) == text) return kind;
   }
   return StepKind::kRouter;
+}
+
+decide::JudgeView ReadJudge(const Decision& decision, const json& item) {
+  decide::JudgeView judge;
+  judge.tier = TierIndex(decision, item.at("tier"));
+  if (const json& value = item.at("probability"); value.is_number())
+    judge.probability = value.get<double>();
+  judge.time = std::chrono::microseconds(std::llround(item.at("ms").get<double>() * 1000.0));
+  judge.late = item.at("late").get<bool>();
+  judge.cached = item.at("cached").get<bool>();
+  return judge;
 }
 
 Decision ReadDecision(const json& root) {
@@ -107,6 +132,8 @@ Decision ReadDecision(const json& root) {
   }
   if (const json& value = root.at("distance"); value.is_number())
     decision.distance = value.get<double>();
+  if (const auto judge = root.find("judge"); judge != root.end() && judge->is_object())
+    decision.judge = ReadJudge(decision, *judge);
   for (const json& item : root.at("steps")) {
     decision.steps.push_back({.kind = ParseStepKind(item.at("step").get<std::string>()),
                               .from = TierIndex(decision, item.at("from")),
@@ -141,8 +168,7 @@ std::string DecisionJson(const Exchange& exchange) {
   out.Member("tokens_in", decision.tokens_in);
   WriteTiers(out, decision);
   out.Member("distance", decision.distance);
-  out.Key("judge");
-  out.Null();
+  WriteJudge(out, decision);
   WriteSteps(out, decision);
   WriteTier(out, decision, "tier", decision.tier);
   out.Strings("chain", decision.chain);

@@ -40,6 +40,23 @@ TEST(DecisionJson, ReadsBackAsTheSameDecision) {
   EXPECT_EQ(DecisionJson(again), DecisionJson(exchange));
 }
 
+TEST(DecisionJson, TellsWhatTheJudgeSaidAndReadsItBack) {
+  Exchange exchange = TestExchange(0);
+  exchange.decision.judge = decide::JudgeView{
+      .tier = 0, .probability = 0.25, .time = std::chrono::microseconds(83'500), .late = true};
+  const std::string text = DecisionJson(exchange);
+  EXPECT_NE(
+      text.find(
+          R"("judge":{"asked":true,"tier":"fast","probability":0.25,"ms":83.5,"late":true,"cached":false})"),
+      text.npos)
+      << text;
+  const Result<decide::Decision> read = ParseDecisionJson(text);
+  ASSERT_TRUE(read && read->judge);
+  Exchange again = exchange;
+  again.decision = *read;
+  EXPECT_EQ(DecisionJson(again), text);
+}
+
 TEST(DecisionJson, OfADecisionThatWasNeverMadeIsStillJson) {
   const Result<decide::Decision> read = ParseDecisionJson(DecisionJson(Exchange{}));
   ASSERT_TRUE(read.has_value());

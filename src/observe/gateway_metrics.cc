@@ -47,6 +47,18 @@ Histogram& AddTokens(Registry& registry, const std::string& provider,
                                TokenUsageBuckets(), std::move(labels));
 }
 
+Counter& AddCostCounter(Registry& registry, std::string_view tier, std::string_view model) {
+  return registry.AddCounter("triage_cost_nano_dollars_total",
+                             "Cost of attempts in billionths of a US dollar.",
+                             {{"tier", std::string(tier)}, {"model", std::string(model)}});
+}
+
+Counter& AddJudged(Registry& registry, std::string_view result) {
+  return registry.AddCounter("triage_judge_total",
+                             "Decisions that the LLM judge was asked for, by what came of it.",
+                             {{"result", std::string(result)}});
+}
+
 }  // namespace
 
 ModelMetrics::ModelMetrics(Registry& registry, std::string provider, std::string model,
@@ -124,9 +136,7 @@ void TierMetrics::Exchange(Outcome outcome) {
 }
 
 Counter& TierMetrics::AddCost(std::string_view model) const {
-  return registry_.AddCounter("triage_cost_nano_dollars_total",
-                              "Cost of attempts in billionths of a US dollar.",
-                              {{"tier", tier_}, {"model", std::string(model)}});
+  return AddCostCounter(registry_, tier_, model);
 }
 
 Counter& TierMetrics::AddExchanges(Outcome outcome) const {
@@ -135,8 +145,22 @@ Counter& TierMetrics::AddExchanges(Outcome outcome) const {
                               {{"tier", tier_}, {"outcome", std::string(OutcomeName(outcome))}});
 }
 
+Counter& AddCostOfNoTier(Registry& registry, std::string_view model) {
+  return AddCostCounter(registry, "none", model);
+}
+
+JudgeMetrics::JudgeMetrics(Registry& registry)
+    : answered(AddJudged(registry, "answered")),
+      cached(AddJudged(registry, "cached")),
+      late(AddJudged(registry, "late")),
+      failed(AddJudged(registry, "failed")),
+      seconds(registry.AddHistogram("triage_judge_seconds",
+                                    "Duration of a call to the LLM judge of routing.",
+                                    FirstTokenBuckets())) {}
+
 GatewayMetrics::GatewayMetrics(Registry& registry)
-    : decide_seconds(registry.AddHistogram("triage_decide_seconds", "Time spent on one decision.",
+    : judge(registry),
+      decide_seconds(registry.AddHistogram("triage_decide_seconds", "Time spent on one decision.",
                                            DecideBuckets())),
       reloads_taken(registry.AddCounter("triage_config_reloads_total",
                                         "Reloads of the configuration.", {{"result", "taken"}})),

@@ -89,11 +89,27 @@ class TierMetrics {
   std::array<std::atomic<Counter*>, kOutcomes> exchanges_{};
 };
 
+/// The LLM judge of routing.
+struct JudgeMetrics {
+  explicit JudgeMetrics(Registry& registry);
+
+  // triage_judge_total, by result:
+  Counter& answered;   ///< in time, and had a say
+  Counter& cached;     ///< had been asked the same before
+  Counter& late;       ///< the router's choice stood, as the answer came too late or not at all
+  Counter& failed;     ///< the router's choice stood, as there was no usable answer
+  Histogram& seconds;  ///< triage_judge_seconds: of each call, in time or not
+};
+
+/// triage_cost_nano_dollars_total of a model that is asked for no tier's answer: tier "none".
+Counter& AddCostOfNoTier(Registry& registry, std::string_view model);
+
 /// What the process counts once, whatever is configured. What servers and the ledger's writer count
 /// themselves `app` adds as readings.
 struct GatewayMetrics {
   explicit GatewayMetrics(Registry& registry);
 
+  JudgeMetrics judge;
   Histogram& decide_seconds;  ///< triage_decide_seconds: features, router and rules of one decision
   Counter& reloads_taken;     ///< triage_config_reloads_total{result="taken"}
   Counter& reloads_refused;   ///< triage_config_reloads_total{result="refused"}

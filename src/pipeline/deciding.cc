@@ -31,7 +31,8 @@ std::vector<decide::ModelSize> SizesFor(const Snapshot& snapshot, const prices::
 
 Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Request& request,
                                        const prices::TextSize& size, learn::Features& features,
-                                       const Clock& clock, SessionTurn* session) {
+                                       const Clock& clock, SessionTurn* session,
+                                       std::optional<decide::Judgement> judge) {
   const SteadyTime start = clock.Now();
   constexpr std::size_t kMaxTiers = 64;
   std::array<double, kMaxTiers> sufficiency{};
@@ -79,6 +80,7 @@ Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Requ
     }
   }
   if (session != nullptr && automatic) session->Ask(snapshot, request, input);
+  input.judge = judge;
   Result<decide::Decision> decision = decide::Decide(snapshot.options, input);
   if (decision) {
     // As the model counts that is asked first.

@@ -161,6 +161,9 @@ Task<Result<void>> Exchange::Start() {
     sampled_ = true;
     worker_.features.Serialize(features_);
   }
+  const Consultation::Subject subject{
+      .request = request_, .size = size_, .session = &session_, .until = deadline_};
+  co_await consultation_.Consult(worker_, bound_, subject, client_gone_, *decision_);
   planned_tier_ = decision_->tier;
   Result<std::unique_ptr<Verification>> verification =
       Verification::Make(snapshot, request_, *decision_);

@@ -19,6 +19,7 @@
 #include "llm/provider.h"
 #include "llm/types.h"
 #include "pipeline/admitting.h"
+#include "pipeline/judging.h"
 #include "pipeline/session_turn.h"
 #include "pipeline/verifying.h"
 #include "pipeline/worker.h"
@@ -190,6 +191,7 @@ class Exchange {
   llm::Request request_;
   prices::TextSize size_;
   std::optional<decide::Decision> decision_;
+  Consultation consultation_;
   std::vector<dispatch::Candidate> candidates_;
   std::vector<dispatch::Trace> traces_;
   std::vector<Round> rounds_;

@@ -135,6 +135,12 @@ void Exchange::Settle() {
     if (traces_[i].error) SettleTrace(i, nullptr, std::nullopt);
   }
   if (source_.reply != nullptr) SettleSource(error_);
+  if (auto judged = consultation_.Settle(start_, *decision_)) {
+    if (judged->cost) cost_ += *judged->cost;
+    if (!judged->cost) cost_known_ = false;
+    if (!judged->cost || judged->cost_estimated) cost_complete_ = false;
+    attempts_.push_back(*std::move(judged));
+  }
 }
 
 /// Moves up, each from the tier that was left: across a boundary, after an answer that did not

@@ -102,6 +102,7 @@ void SessionTurn::Ask(const Snapshot& snapshot, const llm::Request& request, dec
   const int tier = TierIndex(snapshot, session.tier);
   if (model < 0 || tier < 0 || session.cached_tokens == 0) return;
   const feedback::TurnPrices current = PricesOf(snapshot, model);
+  gains_.clear();
   for (const decide::TierOption& candidate : snapshot.options.tiers) {
     gains_.push_back(
         feedback::WeighSwitch({.current = current,

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,9 @@
 #include "dispatch/promotion.h"
 #include "dispatch/retry.h"
 #include "dispatch/target.h"
+#include "judge/cache.h"
+#include "judge/framing.h"
+#include "judge/parse.h"
 #include "learn/router.h"
 #include "llm/provider.h"
 #include "observe/gateway_metrics.h"
@@ -49,6 +53,16 @@ struct TierView {
   int router_head = -1;  ///< which of the router's sufficiencies speaks for this tier; -1 = none
 };
 
+/// The LLM judge of routing; when it is asked, decide::Options say.
+struct Judge {
+  int model = -1;  ///< index into the models
+  std::chrono::milliseconds deadline{100};
+  judge::FramingOptions framing;
+  judge::Calibration calibration;
+  std::shared_ptr<judge::Cache> cache;  ///< never null
+  observe::Counter* cost = nullptr;     ///< null = not counted
+};
+
 /// One configuration ready to serve: immutable, shared by all threads, replaced as a whole by a
 /// reload.
 struct Snapshot {
@@ -64,6 +78,7 @@ struct Snapshot {
   std::vector<ModelView> models;
   std::vector<TierView> tiers;
   std::shared_ptr<dispatch::RetryBudget> hedges;  ///< null = no tier is hedged
+  std::optional<Judge> judge;                     ///< nothing = none is asked
   std::shared_ptr<const verify::Checks> checks;
   std::shared_ptr<verify::SchemaBreaker> schemas;  ///< kept over reloads
 

@@ -29,6 +29,8 @@ struct Bound {
   std::shared_ptr<void> owner;                 ///< keeps the providers
 };
 
+class Judges;
+
 /// What the exchanges of one I/O thread share. Everything outlives them.
 struct Worker {
   const Clock& clock;
@@ -43,6 +45,7 @@ struct Worker {
   RecentRequests& recent;        ///< of all threads
   learn::Features features;
   std::shared_ptr<const Bound> bound;
+  Judges* judges = nullptr;  ///< null = no judge is asked
 };
 
 }  // namespace triage::pipeline
