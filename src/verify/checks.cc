@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include "verify/grounding.h"
+#include "verify/json_checks.h"
 #include "verify/p_bad.h"
 #include "verify/text_checks.h"
 
@@ -16,25 +18,32 @@ namespace {
 
 using Check = std::optional<Verdict> (*)(const Asked&, const Given&);
 
+/// When `basic` stands for a check.
+enum class InBasic : std::uint8_t { kNever, kAlways, kJson };
+
 struct BuiltIn {
   std::string_view name;
   Check check;
-  bool basic;    ///< part of that bundle
+  InBasic in_basic;
   bool partial;  ///< can fail on the first part of an answer
 };
 
 constexpr std::string_view kBasic = "basic";
 
 constexpr std::array kBuiltIns = {
-    BuiltIn{"finish", CheckFinish, true, false},
-    BuiltIn{"empty", CheckEmpty, true, false},
-    BuiltIn{"refusal", CheckRefusal, true, true},
-    BuiltIn{"dont_know", CheckDontKnow, true, true},
-    BuiltIn{"placeholder", CheckPlaceholder, true, true},
-    BuiltIn{"loop", CheckLoop, true, true},
-    BuiltIn{"language", CheckLanguage, true, true},
-    BuiltIn{"fences", CheckFences, true, false},
-    BuiltIn{"leak", CheckLeak, true, true},
+    BuiltIn{"finish", CheckFinish, InBasic::kAlways, false},
+    BuiltIn{"empty", CheckEmpty, InBasic::kAlways, false},
+    BuiltIn{"refusal", CheckRefusal, InBasic::kAlways, true},
+    BuiltIn{"dont_know", CheckDontKnow, InBasic::kAlways, true},
+    BuiltIn{"placeholder", CheckPlaceholder, InBasic::kAlways, true},
+    BuiltIn{"loop", CheckLoop, InBasic::kAlways, true},
+    BuiltIn{"language", CheckLanguage, InBasic::kAlways, true},
+    BuiltIn{"fences", CheckFences, InBasic::kAlways, false},
+    BuiltIn{"leak", CheckLeak, InBasic::kAlways, true},
+    BuiltIn{"json", CheckJson, InBasic::kJson, false},
+    BuiltIn{"json_schema", CheckJsonSchema, InBasic::kAlways, false},
+    BuiltIn{"tool_arguments", CheckToolArguments, InBasic::kAlways, false},
+    BuiltIn{"grounding", CheckGrounding, InBasic::kNever, false},
 };
 
 bool IsName(std::string_view name) {
@@ -60,6 +69,10 @@ struct Checks::Parts {
   };
 
   std::vector<Pattern> patterns;
+
+  /// `partial`: only what the first part of an answer can fail.
+  std::vector<Verdict> RunAll(std::span<const std::string> names, const Asked& asked,
+                              const Given& given, bool partial) const;
 
   static Verdict Run(const Pattern& pattern, std::string_view text) {
     Verdict verdict{.check = pattern.name};
@@ -121,45 +134,44 @@ bool Checks::Knows(std::string_view name) const {
          });
 }
 
-std::vector<Verdict> Checks::Run(std::span<const std::string> names, const Asked& asked,
-                                 const Given& given) const {
+std::vector<Verdict> Checks::Parts::RunAll(std::span<const std::string> names, const Asked& asked,
+                                           const Given& given, bool partial) const {
   const auto wanted = [&](std::string_view name) {
     return std::ranges::find(names, name) != names.end();
   };
-  std::vector<Verdict> verdicts;
   const bool basic = wanted(kBasic);
+  const bool json = asked.json || asked.schema != nullptr;
+  std::vector<Verdict> verdicts;
   for (const BuiltIn& built_in : kBuiltIns) {
-    if (!(basic && built_in.basic) && !wanted(built_in.name)) continue;
+    if (partial && !built_in.partial) continue;
+    const bool in_basic =
+        built_in.in_basic == InBasic::kAlways || (built_in.in_basic == InBasic::kJson && json);
+    if (!(basic && in_basic) && !wanted(built_in.name)) continue;
+    // What is no JSON is told once.
+    if (built_in.check == CheckJsonSchema && !verdicts.empty() && verdicts.back().check == "json" &&
+        verdicts.back().outcome == Outcome::kFail) {
+      continue;
+    }
     if (std::optional<Verdict> verdict = built_in.check(asked, given)) {
       verdicts.push_back(std::move(*verdict));
     }
   }
-  for (const Parts::Pattern& pattern : parts_->patterns) {
-    if (wanted(pattern.name)) verdicts.push_back(Parts::Run(pattern, given.text));
+  for (const Pattern& pattern : patterns) {
+    if (partial && pattern.must_match) continue;
+    if (wanted(pattern.name)) verdicts.push_back(Run(pattern, given.text));
   }
   return verdicts;
 }
 
+std::vector<Verdict> Checks::Run(std::span<const std::string> names, const Asked& asked,
+                                 const Given& given) const {
+  return parts_->RunAll(names, asked, given, false);
+}
+
 std::vector<Verdict> Checks::RunPartial(std::span<const std::string> names, const Asked& asked,
                                         std::string_view text) const {
-  const auto wanted = [&](std::string_view name) {
-    return std::ranges::find(names, name) != names.end();
-  };
   const Given given{.text = text, .finish = llm::FinishReason::kUnknown};
-  std::vector<Verdict> verdicts;
-  const bool basic = wanted(kBasic);
-  for (const BuiltIn& built_in : kBuiltIns) {
-    if (!built_in.partial || (!(basic && built_in.basic) && !wanted(built_in.name))) continue;
-    if (std::optional<Verdict> verdict = built_in.check(asked, given)) {
-      verdicts.push_back(std::move(*verdict));
-    }
-  }
-  for (const Parts::Pattern& pattern : parts_->patterns) {
-    if (!pattern.must_match && wanted(pattern.name)) {
-      verdicts.push_back(Parts::Run(pattern, text));
-    }
-  }
-  return verdicts;
+  return parts_->RunAll(names, asked, given, true);
 }
 
 Given GivenOf(const llm::Answer& answer, std::string& text) {

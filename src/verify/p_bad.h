@@ -19,5 +19,10 @@ inline constexpr double kLanguage = 0.8;  // D
 inline constexpr double kFences = 0.5;
 inline constexpr double kLeak = 0.8;  // D
 inline constexpr double kPattern = 0.9;
+inline constexpr double kNotJson = 0.95;
+inline constexpr double kSchema = 0.95;        // D
+inline constexpr double kUngrounded = 0.7;     // D
+inline constexpr double kOneUngrounded = 0.4;  // D
+inline constexpr double kNoIdea = 0.5;         // D
 
 }  // namespace triage::verify::p_bad

@@ -38,7 +38,10 @@ struct Verdict {
   double p_bad = 0;
   std::vector<FieldError> errors = {};  ///< of JSON checks, at most kMostErrors
   bool more_errors = false;             ///< there were more than fit
-  std::chrono::microseconds took{0};    ///< set by who ran it; of a bundle's checks together
+  /// False when the same model, asked again, would do the same: it was cut off, or gave the schema
+  /// back instead of an answer.
+  bool reask = true;
+  std::chrono::microseconds took{0};  ///< set by who ran it; of a bundle's checks together
 };
 
 inline constexpr std::size_t kMostErrors = 10;
