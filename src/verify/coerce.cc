@@ -23,6 +23,7 @@ constexpr int kDepth = static_cast<int>(Schema::kMostInstanceDepth);
 struct Candidate {
   std::string json;
   std::string_view what;
+  bool last_resort = false;  ///< only where nothing else fits
 };
 
 class Coercer {
@@ -153,7 +154,7 @@ std::vector<Candidate> Coercer::Candidates(const std::vector<const SchemaNode*>&
   }
   if ((types & kArray) != 0 && !value.is_array() && value.kind() != Kind::kNull) {
     candidates.push_back(
-        {"[" + std::string(value.raw()) + "]", "took one value for a list of one"});
+        {"[" + std::string(value.raw()) + "]", "took one value for a list of one", true});
   }
   return candidates;
 }
@@ -185,6 +186,7 @@ std::string Coercer::Run(NodeId id, Value value) {
   if (!tree.Parse(json, kDepth) || Valid(id, tree.root())) return json;
   std::optional<Candidate> fits;
   for (Candidate& candidate : Candidates(nodes, tree.root())) {
+    if (fits && candidate.last_resort) break;
     wire::JsonTree inner;
     if (candidate.json.starts_with('[') || candidate.json.starts_with('{')) {
       // What was wrapped or unwrapped may need the same care.

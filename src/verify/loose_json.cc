@@ -81,7 +81,10 @@ bool Reader::Blanks() {
     } else if (rest().starts_with("/*")) {
       Note("took out comments");
       const std::size_t end = text_.find("*/", at_ + 2);
-      if (end == std::string_view::npos) return false;
+      if (end == std::string_view::npos) {
+        at_ = text_.size();  // all of it was read
+        return false;
+      }
       at_ = end + 2;
     } else if (rest().starts_with("\xC2\xA0")) {
       at_ += 2;  // no-break space

@@ -19,8 +19,11 @@ namespace {
 constexpr int kDepth = static_cast<int>(Schema::kMostInstanceDepth);
 constexpr std::size_t kMostErrorLines = 8;
 
+// An answer among more values than these is not to be found.
+constexpr std::size_t kMostValues = 16;
+
 /// Objects and arrays that stand in the text, one behind the other; what an outer one holds is part
-/// of it. Reads each byte a few times at most.
+/// of it. Reads each byte a few times at most. None when there are too many.
 std::vector<LooseValue> ValuesIn(std::string_view text) {
   std::vector<LooseValue> values;
   std::size_t budget = 4 * text.size() + 64;
@@ -28,6 +31,7 @@ std::vector<LooseValue> ValuesIn(std::string_view text) {
     std::optional<LooseValue> value = ReadLooseJson(text, at, budget);
     at = text.find_first_of("{[", value ? value->end : at + 1);
     if (value) values.push_back(std::move(*value));
+    if (values.size() > kMostValues) return {};
   }
   return values;
 }
