@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <ranges>
 #include <span>
 
 namespace triage::feedback {
 namespace {
 
-constexpr double kNearFrom = 0.80;  // vLLM Semantic Router's reask threshold, routing.md 2.5
-constexpr std::size_t kDenied = 4;  // words behind a negation that it may be about
+constexpr double kNearFrom = 0.80;   // vLLM Semantic Router's reask threshold, routing.md 2.5
+constexpr std::size_t kOpening = 2;  // content words that a definition begins with
+constexpr std::size_t kDenied = 4;   // words behind a negation that it may be about
 
 /// A set of word stems: open addressing, for as many as a scan may have.
 class Stems {
@@ -72,9 +75,20 @@ void LengthFeature(std::size_t previous, std::size_t turn, Features& f) {
   f[Feature::kLonger] = std::clamp(std::log(ratio) / std::log(3.0), -1.0, 1.0);
 }
 
-/// Same frame, other filling: the texts begin and end with the same words, those make up half of
+/// Whether the two turns differ in nothing but what stands in quotation marks or code.
+bool SameButQuotes(std::span<const Scan::Word> a, std::span<const Scan::Word> b) {
+  const auto own = [](const Scan::Word& word) { return !word.quoted; };
+  const auto stem = [](const Scan::Word& word) { return word.stem; };
+  auto own_a = a | std::views::filter(own) | std::views::transform(stem);
+  auto own_b = b | std::views::filter(own) | std::views::transform(stem);
+  return std::ranges::any_of(a, std::not_fn(own)) && std::ranges::any_of(b, std::not_fn(own)) &&
+         std::ranges::any_of(a, own) && std::ranges::equal(own_a, own_b);
+}
+
+/// Same frame, other filling: the texts begin and end with the same words, those make up a third of
 /// both, and what stands between has nothing in common.
 bool SameFrame(std::span<const Scan::Word> a, std::span<const Scan::Word> b) {
+  if (SameButQuotes(a, b)) return true;
   const std::size_t shorter = std::min(a.size(), b.size());
   std::size_t front = 0;
   while (front < shorter && a[front].stem == b[front].stem) ++front;
@@ -84,20 +98,36 @@ bool SameFrame(std::span<const Scan::Word> a, std::span<const Scan::Word> b) {
   }
   const std::size_t frame = front + back;
   if (frame == a.size() || frame == b.size() || frame < 2 ||
-      frame * 2 < std::max(a.size(), b.size())) {
+      frame * 3 < std::max(a.size(), b.size())) {
     return false;
   }
-  const auto inner_a = a.subspan(front, a.size() - frame);
-  const auto inner_b = b.subspan(front, b.size() - frame);
-  bool content = false;
-  for (const Scan::Word& word : inner_b) {
-    if (!word.content && !word.number) continue;
-    content = true;
-    for (const Scan::Word& old : inner_a) {
-      if (old.stem == word.stem) return false;
-    }
+  Stems inner;
+  for (const Scan::Word& word : a.subspan(front, a.size() - frame)) inner.Add(word.stem);
+  const auto filling = b.subspan(front, b.size() - frame);
+  return std::ranges::any_of(filling, [](const auto& w) { return w.content || w.number; }) &&
+         std::ranges::none_of(filling,
+                              [&](const auto& w) { return w.content && inner.Has(w.stem); });
+}
+
+/// Whether the answer is one: vague ones repeat the question's words, define its subject and hold
+/// no figures.
+void AnswerFeatures(const Stems& before, const Scan& answer, Features& f) {
+  Stems echoed;
+  std::size_t content = 0;
+  bool opens = false;
+  bool specific = answer.code();
+  for (const Scan::Word& word : answer.words()) {
+    if (!word.content) continue;
+    const bool repeated = before.Has(word.stem);
+    if (repeated) echoed.Add(word.stem);
+    opens = opens || (content < kOpening && repeated);
+    specific = specific || (word.number && !repeated);
+    ++content;
   }
-  return content;
+  f[Feature::kAnswerEcho] = Share(echoed.size(), before.size());
+  f[Feature::kAnswerOpens] = opens ? 1 : 0;
+  f[Feature::kAnswerSpecific] = specific ? 1 : 0;
+  f[Feature::kAnswerAsked] = answer.ends_with_question() ? 1 : 0;
 }
 
 }  // namespace
@@ -144,6 +174,7 @@ void Compare(const Scan& previous, const Scan& answer, const Scan& turn, Feature
   f[Feature::kNewWords] = Share(fresh, seen.size());
   f[Feature::kFromAnswer] = Share(from_answer, seen.size());
   f[Feature::kNewEntities] = 2 * new_entities > entities ? 1 : 0;
+  AnswerFeatures(before, answer, f);
   std::size_t old_entities = 0;
   std::size_t same_entities = 0;
   for (const Scan::Word& word : previous.words()) {
@@ -154,7 +185,6 @@ void Compare(const Scan& previous, const Scan& answer, const Scan& turn, Feature
   f[Feature::kSameEntities] = Share(same_entities, old_entities);
   f[Feature::kTemplate] = !identical && SameFrame(previous.words(), turn.words()) ? 1 : 0;
   f[Feature::kAnswerNegated] = negated ? 1 : 0;
-  f[Feature::kAnswerAsked] = answer.ends_with_question() ? 1 : 0;
 }
 
 void Compare(const TurnSketch& previous, const TurnSketch& turn, Features& f) {
@@ -192,9 +222,13 @@ void Compare(const TurnSketch& previous, const TurnSketch& turn, Features& f) {
   f[Feature::kNewEntities] = 2 * (now - same) > now ? 1 : 0;
   f[Feature::kSameEntities] = then == 0 ? 0 : static_cast<double>(same) / then;
   f[Feature::kAnswerAsked] = previous.answer_asked ? 1 : 0;
+  f[Feature::kAnswerOpens] = previous.answer_opens ? 1 : 0;
+  f[Feature::kAnswerSpecific] = previous.answer_specific ? 1 : 0;
+  f[Feature::kAnswerClueless] = previous.answer_clueless ? 1 : 0;
+  f[Feature::kAnswerEcho] = previous.answer_echo;
 }
 
-TurnSketch SketchScan(const Scan& scan) {
+TurnSketch SketchScan(const Scan& scan, const Scan* answer) {
   TurnSketch sketch;
   sketch.normalised = scan.normalised();
   sketch.bytes = static_cast<std::uint32_t>(
@@ -216,6 +250,13 @@ TurnSketch SketchScan(const Scan& scan) {
     if (word.entity()) sketch.entities |= std::uint64_t{1} << (word.stem % 64);
   }
   sketch.word_count = static_cast<std::uint16_t>(seen.size());
+  if (answer == nullptr) return sketch;
+  Features f;
+  AnswerFeatures(seen, *answer, f);
+  sketch.answer_asked = f.Has(Feature::kAnswerAsked);
+  sketch.answer_opens = f.Has(Feature::kAnswerOpens);
+  sketch.answer_specific = f.Has(Feature::kAnswerSpecific);
+  sketch.answer_echo = static_cast<float>(f[Feature::kAnswerEcho]);
   return sketch;
 }
 

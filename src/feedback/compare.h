@@ -14,6 +14,7 @@ void Compare(const Scan& previous, const Scan& answer, const Scan& turn, Feature
 /// tell stays 0.
 void Compare(const TurnSketch& previous, const TurnSketch& turn, Features& features);
 
-TurnSketch SketchScan(const Scan& scan);
+/// `answer` is null when it is not known.
+TurnSketch SketchScan(const Scan& scan, const Scan* answer);
 
 }  // namespace triage::feedback

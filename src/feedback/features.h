@@ -23,33 +23,43 @@ enum class Feature : std::uint8_t {
   kNewEntities,   ///< more than half of its numbers and names are new
   kSameEntities,  ///< share of the previous one's numbers and names that come again
   kTemplate,      ///< same frame, other filling
-  kLonger,        ///< log of the ratio of lengths, 1 = three times as long
+  kLonger,        ///< three times as long as the previous one: 1; a third: −1
   kShort,         ///< three words or less
-  // Words.
-  kEdit,         ///< "I meant", "not X but Y", "let me rephrase"
+  // Words. In a long text one of them counts for less.
+  kEdit,         ///< "I meant", "let me rephrase"
   kOpeningNo,    ///< begins with a no that stands for itself
   kWrong,        ///< "that's wrong", "falsch", "не так"
   kAgain,        ///< "again", "still", "as I said"
-  kUnhelpful,    ///< "useless answer", "you don't understand"
+  kUnhelpful,    ///< "useless", "you don't understand"
   kFrustration,  ///< anger about anything
   kProfanity,
-  kHuman,  ///< wants a person
-  kSatisfied,
+  kHuman,          ///< wants a person
+  kSatisfied,      ///< thanks, praise
+  kBut,            ///< "but", "however"
   kBusiness,       ///< parcel, refund, invoice
+  kThey,           ///< speaks of third persons
   kBusinessAnger,  ///< anger and business together, no word on the answer
-  kBut,            ///< "but", "however": praise with an objection
   kFollow,         ///< begins as a follow-up: "and", "what about"
+  kTopic,          ///< announces another matter
   kAdjust,         ///< asks for another form: "shorter", "more formal"
   kYourAnswer,     ///< speaks of the answer: "you said", "your answer"
   // Form.
-  kCaps,           ///< more than .6 capitals in more than 8 letters
-  kMarks,          ///< !! or ??
-  kAnswerAsked,    ///< the answer ended with a question
-  kAnswerNegated,  ///< denies what the answer said
-  kQuick,          ///< came within 30 s of the answer
-  kLate,           ///< came later than 300 s
-  kToolRetry,      ///< the client's "try again"
-  kDuplicate,      ///< identical within 3 s
+  kQuestion,  ///< has a question mark
+  kCaps,      ///< more than .6 capitals in more than 8 letters
+  kMarks,     ///< !! or ??
+  kUpset,     ///< emoji: angry, weary
+  kHappy,     ///< emoji: thumbs up, hearts
+  // The answer in between.
+  kAnswerAsked,     ///< ended with a question
+  kAnswerNegated,   ///< the turn denies what it said
+  kAnswerEcho,      ///< share of the previous turn's content words that it repeated
+  kAnswerOpens,     ///< begins with one of them, as a definition does
+  kAnswerSpecific,  ///< has numbers or code that the question had not
+  kAnswerClueless,  ///< has not understood, is sorry, sends elsewhere
+  // Time.
+  kQuick,      ///< came within 30 s of the answer
+  kLate,       ///< came later than 300 s
+  kToolRetry,  ///< the client's "try again"
   kCount,
 };
 

@@ -21,15 +21,15 @@ std::string_view Name(Reason reason);
 
 /// What POST /v1/feedback says about an exchange.
 struct Feedback {
-  ExchangeId exchange;
+  ExchangeId exchange = {};
   Kind kind = Kind::kThumb;
   /// thumb: −1 or 1; score: 0 to 1; outcome: 0 or 1; else 0.
   double number = 0;
-  std::string text;  ///< of a label or correction
+  std::string text = {};  ///< of a label or correction
   Reason reason = Reason::kNone;
-  std::string comment;
-  bool retry = false;           ///< answer again, one tier up, in the reply
-  std::string idempotency_key;  ///< empty = none given: exchange, kind and value stand for it
+  std::string comment = {};
+  bool retry = false;                ///< answer again, one tier up, in the reply
+  std::string idempotency_key = {};  ///< empty = none given: exchange, kind and value stand for it
 
   bool operator==(const Feedback&) const = default;
 };

@@ -37,6 +37,7 @@ char32_t Fold(char32_t c, char32_t& second) {
   return lower == 0x451 ? 0x435 : lower;  // ё → е
 }
 
+/// Of letters, all of which have at most three bytes.
 std::size_t Encode(char32_t c, char* out) {
   if (c < 0x80) {
     out[0] = static_cast<char>(c);
@@ -60,6 +61,9 @@ char32_t Decode(std::string_view text, std::size_t at, std::size_t size) {
   };
   switch (size) {
     case 2: return ((byte(0) & 0x1F) << 6) | (byte(1) & 0x3F);
+    case 4:
+      return ((byte(0) & 0x07) << 18) | ((byte(1) & 0x3F) << 12) | ((byte(2) & 0x3F) << 6) |
+             (byte(3) & 0x3F);
     case 3: return ((byte(0) & 0x0F) << 12) | ((byte(1) & 0x3F) << 6) | (byte(2) & 0x3F);
     default: return byte(0);
   }
@@ -91,6 +95,9 @@ bool Carries(char32_t c) {
   return (c < 0x3040 || c > 0x309F) && kFunctionLetters.find(c) == std::u32string_view::npos;
 }
 
+constexpr std::u32string_view kUpset = U"🤦😠😡🤬😤🙄🙃😒😑👎💩🖕😩😫🤡👏😖😣💢🤮☹❌";
+constexpr std::u32string_view kHappy = U"👍🙏😊😀😃😄😁🥰😍🤩🥳🎉🙌❤💚💙💛💜🧡♥🔥👌💯✅☺🥹😻🤗";
+
 constexpr std::size_t kStemLetters = 5;
 
 }  // namespace
@@ -106,6 +113,9 @@ Scan::Scan(std::string_view text) : bytes_(text.size()) {
     Take(text);
   }
   EndWord();
+  if (quoting_) {  // was none: never closed
+    for (std::size_t i = quote_begin_; i < word_count_; ++i) words_[i].quoted = false;
+  }
   if (folded_size_ > 0 && folded_[folded_size_ - 1] == ' ') --folded_size_;
   ends_with_question_ = last_break_ != 0 && IsQuestionMark(last_break_);
   normalised_ = XXH3_64bits(folded_.data(), folded_size_);
@@ -115,10 +125,10 @@ Scan::Scan(std::string_view text) : bytes_(text.size()) {
 void Scan::Take(std::string_view part) {
   for (std::size_t i = 0; i < part.size();) {
     const detect::Character character = detect::CharacterAt(part, i);
-    const char32_t c = character.size > 3 ? U' ' : Decode(part, i, character.size);
-    // An apostrophe between letters belongs to its word.
-    const bool joins = (c == '\'' || c == 0x2019) && word_letters_ > 0;
-    if (joins) {
+    const char32_t c = Decode(part, i, character.size);
+    if ((c == '\'' || c == 0x2019) && word_letters_ > 0) {
+      // "c'est", "don't": two words, with nothing between them that ends a sentence.
+      EndWord();
       Append('\'');
     } else if (character.letter == detect::Letter::kBreak || c == '_') {
       TakeBreak(c);
@@ -147,7 +157,8 @@ void Scan::TakeLetter(char32_t c, bool alone) {
     if (word_count_ < kMostWords && folded_size_ > begin) {
       words_[word_count_++] = {.stem = Mix(1, c),
                                .begin = static_cast<std::uint16_t>(begin),
-                               .size = static_cast<std::uint16_t>(folded_size_ - begin)};
+                               .size = static_cast<std::uint16_t>(folded_size_ - begin),
+                               .quoted = quoting_};
     }
     alone_ = c;
     sentence_start_ = false;
@@ -158,7 +169,8 @@ void Scan::TakeLetter(char32_t c, bool alone) {
   const bool capital = !digit && folded != c && c != detect::ToLower(c);
   if (word_letters_ == 0) {
     word_ = {.begin = static_cast<std::uint16_t>(folded_size_),
-             .name = capital && !sentence_start_};
+             .name = capital && !sentence_start_,
+             .quoted = quoting_};
   }
   word_.number = word_.number || digit;
   if (!digit) ++letters_;
@@ -186,12 +198,34 @@ void Scan::TakeBreak(char32_t c) {
     marked_ = true;
     first_mark_ = folded_size_;
   }
-  if (IsShout(c) && last_break_ != 0 && IsShout(last_break_)) doubled_marks_ = true;
+  doubled_marks_ = doubled_marks_ || (!quoting_ && IsShout(c) && IsShout(last_break_));
   if (EndsSentence(c)) sentence_start_ = true;
+  asks_ = asks_ || IsQuestionMark(c);
+  TakeQuote(c);
+  TakeSymbol(c);
   // What stands between a question mark and the end (quotes, blanks) does not take it back.
   if (c > ' ' && c != '"' && c != '*' && c != ')') last_break_ = c;
   if (last_break_ == 0) last_break_ = ' ';
   if (folded_size_ > 0 && folded_[folded_size_ - 1] != ' ') Append(' ');
+}
+
+void Scan::TakeQuote(char32_t c) {
+  if (c == '`') code_ = true;
+  const bool opens = c == 0xAB || c == 0x201E || c == 0x300C || (c == 0x201C && !quoting_);
+  const bool closes = c == 0xBB || c == 0x201D || c == 0x300D || (c == 0x201C && quoting_);
+  const bool either = c == '"' || c == '`';
+  if (quoting_ && (closes || either)) {
+    quoting_ = false;
+  } else if (!quoting_ && (opens || either)) {
+    quoting_ = true;
+    quote_begin_ = word_count_;
+  }
+}
+
+void Scan::TakeSymbol(char32_t c) {
+  if (c < 0x2600) return;
+  upset_ = upset_ || kUpset.find(c) != std::u32string_view::npos;
+  happy_ = happy_ || kHappy.find(c) != std::u32string_view::npos;
 }
 
 void Scan::Append(char32_t c) {

@@ -26,6 +26,7 @@ class Scan {
     bool negation = false;  ///< "not", …; found by the lexicon
     bool number = false;    ///< has a digit
     bool name = false;      ///< begins with a capital inside a sentence
+    bool quoted = false;    ///< in quotation marks or code: not the user's own word
 
     bool entity() const { return number || name; }
   };
@@ -58,10 +59,21 @@ class Scan {
 
   bool ends_with_question() const { return ends_with_question_; }
 
+  bool asks() const { return asks_; }  ///< a question mark stands anywhere
+
+  bool code() const { return code_; }  ///< a backtick stands anywhere
+
+  /// Emoji: angry, weary, rolling eyes; thumbs up, hearts, smiles.
+  bool upset() const { return upset_; }
+
+  bool happy() const { return happy_; }
+
  private:
   void Take(std::string_view part);
   void TakeLetter(char32_t c, bool alone);
   void TakeBreak(char32_t c);
+  void TakeSymbol(char32_t c);
+  void TakeQuote(char32_t c);
   void EndWord();
   void Append(char32_t c);
 
@@ -85,6 +97,12 @@ class Scan {
   bool sentence_start_ = true;
   bool doubled_marks_ = false;
   bool ends_with_question_ = false;
+  bool asks_ = false;
+  bool code_ = false;
+  bool upset_ = false;
+  bool happy_ = false;
+  bool quoting_ = false;
+  std::size_t quote_begin_ = 0;  // index of the first word in quotes
 };
 
 /// Letters of `text` folded as in Scan::folded(), everything else as it is.

@@ -23,18 +23,18 @@ namespace triage::feedback {
 /// at its end. Tiers are names, because a reload may renumber them.
 struct Session {
   // The last exchange.
-  ExchangeId exchange;
-  std::string tier;                ///< that answered
-  std::string model;               ///< that answered, as the configuration calls it
+  ExchangeId exchange = {};
+  std::string tier = {};           ///< that answered
+  std::string model = {};          ///< that answered, as the configuration calls it
   SteadyTime answered{};           ///< when its answer had been fully sent
   std::int64_t cached_tokens = 0;  ///< input + output: what the provider's cache may hold
-  TurnSketch sketch;               ///< of its user's turn
+  TurnSketch sketch = {};          ///< of its user's turn
   // The conversation so far.
-  std::string floor_tier;   ///< empty = none
-  int floor_turns = 0;      ///< user turns that it still holds for
-  int turns = 0;            ///< the user's, counted by NextTurn
-  int escalations = 0;      ///< granted by `Sessions::Grant`
-  std::uint16_t angry = 0;  ///< bit i: i turns ago p was at least SignalOptions::hand_off
+  std::string floor_tier = {};  ///< empty = none
+  int floor_turns = 0;          ///< user turns that it still holds for
+  int turns = 0;                ///< the user's, counted by NextTurn
+  int escalations = 0;          ///< granted by `Sessions::Grant`
+  std::uint16_t angry = 0;      ///< bit i: i turns ago p was at least SignalOptions::hand_off
 
   /// The floor for the request at hand; empty = none.
   std::string_view floor() const { return floor_turns > 0 ? floor_tier : std::string_view(); }
@@ -79,8 +79,8 @@ class Sessions {
   explicit Sessions(const SessionOptions& options);
 
   struct Found {
-    Session session;
-    SessionKey key;  ///< under which it stood
+    Session session = {};
+    SessionKey key = {};  ///< under which it stood
     /// False when two exchanges of different conversations may stand under this key (the same
     /// first words, answers not read): good for stickiness, not for labels.
     bool certain = true;

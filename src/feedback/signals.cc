@@ -25,6 +25,9 @@ constexpr milliseconds kDuplicateGap{3'000};
 constexpr milliseconds kQuickGap{30'000};
 constexpr milliseconds kLateGap{300'000};  // the window for chats in routing.md 2.5
 
+// So many words may hold one marker without saying anything less by it.
+constexpr double kWordsPerMarker = 40;
+
 double Sigmoid(double x) {
   return 1 / (1 + std::exp(-x));
 }
@@ -34,35 +37,48 @@ void TimeFeatures(std::optional<milliseconds> gap, bool tool_retry, Features& f)
   if (!gap) return;
   f[Feature::kQuick] = *gap < kQuickGap ? 1 : 0;
   f[Feature::kLate] = *gap > kLateGap ? 1 : 0;
-  const bool duplicate = f.Has(Feature::kIdentical) && *gap < kDuplicateGap && !tool_retry;
-  f[Feature::kDuplicate] = duplicate ? 1 : 0;
 }
 
 void WordFeatures(const Scan& turn, const Marks& marks, Features& f) {
   const auto set = [&](Feature feature, bool value) { f[feature] = value ? 1 : 0; };
-  const auto has = [&](Marker marker) { return marks[marker] > 0; };
+  const double words = static_cast<double>(turn.words().size());
+  const auto share = [&](Feature feature, Marker marker) {
+    f[feature] = std::min(1.0, marks[marker] / std::max(1.0, words / kWordsPerMarker));
+  };
   set(Feature::kShort, turn.words().size() <= 3);
-  set(Feature::kEdit, has(Marker::kEdit));
-  set(Feature::kOpeningNo, has(Marker::kOpeningNo));
-  set(Feature::kWrong, has(Marker::kWrong));
-  set(Feature::kAgain, has(Marker::kAgain));
-  set(Feature::kUnhelpful, has(Marker::kUnhelpful));
-  set(Feature::kFrustration, has(Marker::kFrustration));
-  set(Feature::kProfanity, has(Marker::kProfanity));
-  set(Feature::kHuman, has(Marker::kHuman));
-  set(Feature::kSatisfied, has(Marker::kSatisfied));
-  set(Feature::kBut, has(Marker::kBut));
-  set(Feature::kBusiness, has(Marker::kBusiness));
-  set(Feature::kFollow, has(Marker::kFollow));
-  set(Feature::kAdjust, has(Marker::kAdjust));
-  set(Feature::kYourAnswer, has(Marker::kYourAnswer));
+  share(Feature::kEdit, Marker::kEdit);
+  share(Feature::kOpeningNo, Marker::kOpeningNo);
+  share(Feature::kWrong, Marker::kWrong);
+  share(Feature::kAgain, Marker::kAgain);
+  share(Feature::kUnhelpful, Marker::kUnhelpful);
+  share(Feature::kFrustration, Marker::kFrustration);
+  share(Feature::kProfanity, Marker::kProfanity);
+  share(Feature::kHuman, Marker::kHuman);
+  share(Feature::kSatisfied, Marker::kSatisfied);
+  share(Feature::kBut, Marker::kBut);
+  share(Feature::kBusiness, Marker::kBusiness);
+  share(Feature::kThey, Marker::kThey);
+  share(Feature::kFollow, Marker::kFollow);
+  share(Feature::kTopic, Marker::kTopic);
+  share(Feature::kAdjust, Marker::kAdjust);
+  share(Feature::kYourAnswer, Marker::kYourAnswer);
   const bool shouts = turn.letters() > 8 && turn.capitals() * 10 > turn.letters() * 6;
   set(Feature::kCaps, shouts);
   set(Feature::kMarks, turn.doubled_marks());
-  const bool anger = has(Marker::kFrustration) || has(Marker::kProfanity) || shouts;
-  const bool about_answer = has(Marker::kWrong) || has(Marker::kEdit) || has(Marker::kUnhelpful) ||
-                            has(Marker::kYourAnswer) || has(Marker::kOpeningNo);
-  set(Feature::kBusinessAnger, anger && has(Marker::kBusiness) && !about_answer);
+  set(Feature::kQuestion, turn.asks());
+  set(Feature::kUpset, turn.upset());
+  set(Feature::kHappy, turn.happy());
+  const bool anger = f.Has(Feature::kFrustration) || f.Has(Feature::kProfanity) || shouts ||
+                     turn.doubled_marks() || turn.upset();
+  const bool matter = f.Has(Feature::kBusiness) || f.Has(Feature::kThey);
+  const bool about_answer = f.Has(Feature::kWrong) || f.Has(Feature::kEdit) ||
+                            f.Has(Feature::kUnhelpful) || f.Has(Feature::kYourAnswer) ||
+                            f.Has(Feature::kOpeningNo) || f.Has(Feature::kHuman);
+  set(Feature::kBusinessAnger, anger && matter && !about_answer && !f.Has(Feature::kIdentical));
+}
+
+bool IsDuplicate(const Features& f, std::optional<milliseconds> gap, bool tool_retry) {
+  return f.Has(Feature::kIdentical) && !tool_retry && gap && *gap <= kDuplicateGap;
 }
 
 Error Bad(std::size_t line, std::string_view why) {
@@ -81,11 +97,15 @@ constexpr std::array kGroups = {
     Group{Signal::kAsksHuman, "The user asks for a person.", {Feature::kHuman}},
     Group{Signal::kCorrection,
           "The user corrects the answer.",
-          {Feature::kEdit, Feature::kWrong, Feature::kOpeningNo, Feature::kAnswerNegated}},
+          {Feature::kWrong, Feature::kOpeningNo, Feature::kAnswerNegated, Feature::kAgain,
+           Feature::kYourAnswer}},
+    Group{Signal::kRephrase,
+          "The user asks the same in other words.",
+          {Feature::kEdit, Feature::kNear, Feature::kSameEntities, Feature::kAnswerClueless}},
     Group{Signal::kFrustration,
           "The user is angry or disappointed about the answer.",
           {Feature::kFrustration, Feature::kUnhelpful, Feature::kProfanity, Feature::kCaps,
-           Feature::kMarks}},
+           Feature::kUpset}},
 };
 
 }  // namespace
@@ -160,9 +180,10 @@ Features SignalReader::FeaturesOf(const TurnPair& pair) const {
   Scan turn(pair.turn);
   Scan previous(pair.previous);
   Scan answer(pair.answer);
-  const Marks marks = data_->words.Find(turn);
-  data_->words.Find(previous);
-  data_->words.Find(answer);
+  Marks marks = data_->words.Find(turn);
+  marks.Without(data_->words.Find(previous));
+  const Marks answered = data_->words.Find(answer);
+  f[Feature::kAnswerClueless] = answered[Marker::kClueless] > 0 ? 1 : 0;
   Compare(previous, answer, turn, f);
   WordFeatures(turn, marks, f);
   TimeFeatures(pair.gap, pair.tool_retry, f);
@@ -174,7 +195,7 @@ Features SignalReader::FeaturesOf(const SketchPair& pair) const {
   f[Feature::kBias] = 1;
   Scan turn(pair.turn);
   const Marks marks = data_->words.Find(turn);
-  Compare(pair.previous, SketchScan(turn), f);
+  Compare(pair.previous, SketchScan(turn, nullptr), f);
   WordFeatures(turn, marks, f);
   TimeFeatures(pair.gap, pair.tool_retry, f);
   return f;
@@ -183,20 +204,23 @@ Features SignalReader::FeaturesOf(const SketchPair& pair) const {
 TurnSketch SignalReader::SketchOf(std::string_view text, std::string_view answer) const {
   Scan scan(text);
   data_->words.Find(scan);
-  TurnSketch sketch = SketchScan(scan);
-  if (!answer.empty()) sketch.answer_asked = Scan(answer).ends_with_question();
+  if (answer.empty()) return SketchScan(scan, nullptr);
+  Scan answer_scan(answer);
+  const Marks answered = data_->words.Find(answer_scan);
+  TurnSketch sketch = SketchScan(scan, &answer_scan);
+  sketch.answer_clueless = answered[Marker::kClueless] > 0;
   return sketch;
 }
 
 namespace {
 
-Reading Judge(const Features& f, const Features& weights) {
+Reading Judge(const Features& f, const Features& weights, bool duplicate) {
   Reading reading;
   const auto part = [&](Feature feature) { return f[feature] * weights[feature]; };
   double sum = 0;
   for (std::size_t i = 0; i < kFeatures; ++i) sum += part(static_cast<Feature>(i));
   reading.dissatisfied = Sigmoid(sum);
-  if (f.Has(Feature::kDuplicate)) {
+  if (duplicate) {
     reading = {.signal = Signal::kDuplicateSend,
                .label_model = false,
                .reason = "The same text came again within seconds: a client's retry."};
@@ -245,11 +269,13 @@ Reading Judge(const Features& f, const Features& weights) {
 }  // namespace
 
 Reading SignalReader::Read(const TurnPair& pair) const {
-  return Judge(FeaturesOf(pair), data_->weights);
+  const Features f = FeaturesOf(pair);
+  return Judge(f, data_->weights, IsDuplicate(f, pair.gap, pair.tool_retry));
 }
 
 Reading SignalReader::Read(const SketchPair& pair) const {
-  return Judge(FeaturesOf(pair), data_->weights);
+  const Features f = FeaturesOf(pair);
+  return Judge(f, data_->weights, IsDuplicate(f, pair.gap, pair.tool_retry));
 }
 
 Reading ReadSignals(const TurnPair& pair) {

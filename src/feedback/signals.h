@@ -46,7 +46,7 @@ struct TurnPair {
 
 /// The same, where the history does not carry the previous turn (routing.md 2.5's weaker form).
 struct SketchPair {
-  TurnSketch previous;
+  TurnSketch previous = {};
   std::string_view turn;
   std::optional<std::chrono::milliseconds> gap = {};
   bool tool_retry = false;
@@ -61,7 +61,7 @@ struct Reading {
   /// May this turn label the model that answered? False for anger about the business and for
   /// duplicates: route by the first, ignore the second.
   bool label_model = true;
-  std::string reason;  ///< one sentence for people; holds no text of the conversation
+  std::string reason = {};  ///< one sentence for people; holds no text of the conversation
 };
 
 /// What to do with a reading.
@@ -82,7 +82,7 @@ struct SignalOptions {
 
 Act ActOn(const Reading& reading, const SignalOptions& options);
 
-/// Reads turns: words from config/feedback/words.txt, weights from config/feedback/weights.txt.
+/// Reads turns: words from config/feedback/LANGUAGE.txt, weights from config/feedback/weights.txt.
 /// Immutable, shared by all threads.
 class SignalReader {
  public:
@@ -115,7 +115,7 @@ class SignalReader {
 };
 
 /// The texts of config/feedback/ when the program was built.
-std::string_view BuiltInWords();
+std::string BuiltInWords();
 std::string_view BuiltInWeights();
 
 /// With the built-in reader.

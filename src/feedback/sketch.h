@@ -20,8 +20,12 @@ struct TurnSketch {
   std::uint16_t gram_count = 0;         ///< different ones
   std::uint16_t word_count = 0;         ///< different content words
   std::uint16_t entity_count = 0;
-  /// Set by who sketches, when the answer is known: it ended with a question.
+  // Of the answer it got, where that is known: the features of the same names.
   bool answer_asked = false;
+  bool answer_opens = false;
+  bool answer_specific = false;
+  bool answer_clueless = false;
+  float answer_echo = 0;
 
   TurnSketch() {
     grams.fill(kEmpty);

@@ -10,7 +10,7 @@
 
 namespace triage::feedback {
 
-/// What words of config/feedback/words.txt stand for.
+/// What words of config/feedback/en.txt stand for.
 enum class Marker : std::uint8_t {
   kEdit,
   kOpeningNo,
@@ -23,10 +23,13 @@ enum class Marker : std::uint8_t {
   kSatisfied,
   kBut,
   kBusiness,
+  kThey,
   kFollow,
+  kTopic,
   kAdjust,
   kYourAnswer,
   kNegation,
+  kClueless,
   kFunction,
   kIgnore,
   kCount,
@@ -41,6 +44,9 @@ class Marks {
 
   int& operator[](Marker marker) { return counts_[static_cast<std::size_t>(marker)]; }
 
+  /// Takes away what `previous` had too: words of a form that is used again are no news.
+  void Without(const Marks& previous);
+
  private:
   std::array<int, kMarkers> counts_{};
 };
@@ -49,7 +55,7 @@ class Marks {
 /// is in, and people mix them.
 class Words {
  public:
-  /// `text` as config/feedback/words.txt describes it. Errors: kInvalidRequest with the line.
+  /// `text` as config/feedback/en.txt describes it. Errors: kInvalidRequest with the line.
   static Result<Words> Parse(std::string_view text);
 
   /// Counts markers and takes function words out of the scan's content words.
