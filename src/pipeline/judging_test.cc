@@ -159,8 +159,10 @@ class JudgingTest : public ::testing::Test {
     if (!decided) co_return;
     visit.decision = *std::move(decided);
     const std::shared_ptr<const Bound> bound = bound_;
-    co_await visit.consultation->Consult(worker_, bound, visit.request, visit.size, began + until_,
-                                         visit.client_gone, *visit.decision);
+    const Consultation::Subject subject{
+        .request = visit.request, .size = visit.size, .until = began + until_};
+    co_await visit.consultation->Consult(worker_, bound, subject, visit.client_gone,
+                                         *visit.decision);
     visit.decided_after = std::chrono::duration_cast<milliseconds>(simulation_.clock.Now() - began);
     CancelScope never;
     co_await simulation_.Sleep(lasts, never);
