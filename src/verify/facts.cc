@@ -38,8 +38,8 @@ constexpr std::array<std::pair<std::string_view, int>, 46> kMonths = {{
 }};
 
 int MonthOf(std::string_view word) {
+  if (word.size() < 3 || word.size() > 10) return 0;
   const std::string lower = ToLowerAscii(word);
-  if (lower.size() < 3 || lower.size() > 10) return 0;
   for (const auto& [begin, month] : kMonths) {
     if (lower.starts_with(begin)) return month;
   }
@@ -299,6 +299,7 @@ class Reader {
       end += 4;
     }
     Number number = ReadNumber(joined);
+    number.written = Squeezed(text_.substr(at_, end - at_ + WordAt(end).size()));
     std::size_t unit_at = end;
     if (unit_at < text_.size() && text_[unit_at] == ' ') ++unit_at;
     number.percent = unit_at < text_.size() && text_[unit_at] == '%';

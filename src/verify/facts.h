@@ -12,6 +12,7 @@ struct Number {
   std::vector<double> readings;  ///< one or two, signs left out
   double step = 1;               ///< the last written place of the first reading: 0.01 of "12.50"
   bool percent = false;
+  std::string written = {};  ///< its digits and the letters right behind them, squeezed
 };
 
 /// A calendar date; what is not written is 0. "03/04/2024" has two readings, one entry each.

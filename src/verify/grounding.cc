@@ -22,6 +22,9 @@ constexpr std::size_t kMostSourceFacts = 4000;
 // Numbers of the source from which others are derived; pairs of them are tried.
 constexpr std::size_t kMostDerivedFrom = 60;
 
+// Digits that are looked for as they are written.
+constexpr std::size_t kFewestWritten = 4;
+
 // Whole numbers up to this one count things, number lists and stand in words.
 constexpr double kSmall = 12;
 
@@ -63,7 +66,7 @@ class Source {
         return true;
       }
     }
-    return squeezed_.contains(fmt::format("{}", number.readings.front()));
+    return number.written.size() >= kFewestWritten && squeezed_.contains(number.written);
   }
 
   bool Has(const std::vector<Date>& readings) const {
@@ -94,6 +97,10 @@ class Source {
       const double a = facts_.numbers[i].readings.front();
       running += a;
       if (Near(value, running, tolerance)) return true;
+      // So many of them: "three chairs".
+      for (double times = 2; times <= kSmall; ++times) {
+        if (Near(value, a * times, tolerance)) return true;
+      }
       for (std::size_t j = 0; j < count; ++j) {
         if (i == j) continue;
         const double b = facts_.numbers[j].readings.front();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -17,8 +18,8 @@ namespace {
 
 constexpr std::size_t kMostBytes = 2048;
 
-// Of function words: how many it takes, their share of all words, and how many of those found must
-// belong to the language. In running text a third of the words and more are function words; names,
+// Of function words: how many it takes, their share of all words, and how far the language must
+// lead over the next. In running text a third of the words and more are function words; names,
 // formulas and code hold few.
 constexpr std::size_t kFewestHits = 5;
 constexpr double kFewestOfWords = 0.2;
@@ -140,8 +141,12 @@ class Tally {
       ++words_;
       const detect::Lexicon::Match match = lexicon.Longest(text, at, end - at);
       if (match.term != nullptr) {
+        // A word of many languages tells little.
+        const double weight = 1.0 / std::popcount(match.term->labels);
         for (std::uint32_t labels = match.term->labels; labels != 0; labels &= labels - 1) {
-          ++hits_[static_cast<std::size_t>(__builtin_ctz(labels))];
+          const auto language = static_cast<std::size_t>(std::countr_zero(labels));
+          ++hits_[language];
+          scores_[language] += weight;
         }
       }
       at = match.term != nullptr ? std::max(end, match.end) : end;
@@ -163,17 +168,14 @@ class Tally {
   }
 
   std::string_view ByWords() const {
-    std::size_t best = 0;
-    for (std::size_t i = 1; i < hits_.size(); ++i) {
-      if (hits_[i] > hits_[best]) best = i;
+    const auto best = static_cast<std::size_t>(std::ranges::max_element(scores_) - scores_.begin());
+    double second = 0;
+    for (std::size_t i = 0; i < scores_.size(); ++i) {
+      if (i != best) second = std::max(second, scores_[i]);
     }
-    std::size_t second = 0;
-    for (std::size_t i = 0; i < hits_.size(); ++i) {
-      if (i != best) second = std::max(second, hits_[i]);
-    }
-    const auto hits = static_cast<double>(hits_[best]);
-    if (hits_[best] < kFewestHits || hits < kFewestOfWords * static_cast<double>(words_) ||
-        hits < kLeadOverSecond * static_cast<double>(second)) {
+    if (hits_[best] < kFewestHits ||
+        static_cast<double>(hits_[best]) < kFewestOfWords * static_cast<double>(words_) ||
+        scores_[best] < kLeadOverSecond * second) {
       return {};
     }
     return kLanguages[best];
@@ -181,6 +183,7 @@ class Tally {
 
   std::array<std::size_t, static_cast<std::size_t>(Script::kCount)> letters_{};
   std::array<std::size_t, kLanguages.size()> hits_{};
+  std::array<double, kLanguages.size()> scores_{};
   std::size_t words_ = 0;
 };
 
