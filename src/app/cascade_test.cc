@@ -381,6 +381,88 @@ TEST_F(CascadeTest, APatternOfTheConfigurationIsACheckLikeAnyOther) {
   EXPECT_EQ(out.Kinds(), "a:answer a:reask");
 }
 
+// --- Spot checks ----------------------------------------------------------------------------
+
+Says Verdict(const std::string& verdict, const std::string& p_bad) {
+  return ExchangeTest::Whole(R"({"finding":"","verdict":")" + verdict +
+                             R"(","segment":-1,"p_bad":)" + p_bad + "}");
+}
+
+TEST_F(CascadeTest, AModelOfAnotherFamilyCanHaveAnAnswerReplaced) {
+  Configure("verify: {default: [basic, spot_check], spot_check: {model: c, share: 0}}");
+  a_.script = {Whole("Schiller wrote Faust.")};
+  b_.script = {Whole(kGood)};
+  c_.script = {Verdict("hallucination", "0.9"), Verdict("ok", "0.1")};
+  const Outcome out = Ask(kPlain);
+  EXPECT_EQ(TextOf(out), kGood);
+  EXPECT_EQ(out.Failed(), "0:spot_check");
+  EXPECT_EQ(out.Kinds(), "a:answer b:escalation c:check c:check");
+  EXPECT_EQ(out.record.cost, NanoDollars(150 * (1'000 + 10'000 + 2 * 100'000)));
+  EXPECT_THAT(c_.asked.front(), HasSubstr("Schiller wrote Faust."));
+}
+
+TEST_F(CascadeTest, ASpotCheckThatFailsIsUnsureAndTheAnswerStands) {
+  Configure("verify: {default: [basic, spot_check], spot_check: {model: c, share: 0}}");
+  for (const Says& says :
+       {Whole("I refuse to judge."), Whole(R"({"verdict":"bad"})"),
+        Says{.refuses = Error{.code = ErrorCode::kUnavailable, .message = "down"}}}) {
+    a_.script = {Whole(kGood)};
+    c_.script = {says};
+    const Outcome out = Ask(kPlain);
+    EXPECT_EQ(TextOf(out), kGood);
+    EXPECT_EQ(out.model, "a");
+    EXPECT_EQ(out.record.verdicts.back().outcome == "unsure" ||
+                  out.record.verdicts.front().outcome == "unsure",
+              true);
+  }
+}
+
+TEST_F(CascadeTest, AnAnswerIsNotJudgedByItsOwnFamily) {
+  Configure("verify: {default: [basic, spot_check], spot_check: {model: a, share: 0}}");
+  a_.script = {Whole(kGood)};
+  const Outcome out = Ask(kPlain);
+  EXPECT_EQ(out.Kinds(), "a:answer");
+}
+
+TEST_F(CascadeTest, ASpotCheckIsMadeOnlyWhereItPays) {
+  Configure("verify: {spot_check: {model: b, share: 0}}");
+  a_.script = {Whole(kGood), Whole(kGood)};
+  b_.script = {Verdict("ok", "0.1")};
+  EXPECT_EQ(
+      Ask(R"({"model":"auto","metadata":{"impact":"low"},"messages":[{"role":"user","content":"Who wrote Faust?"}]})")
+          .Kinds(),
+      "a:answer");
+  EXPECT_EQ(
+      Ask(R"({"model":"auto","metadata":{"impact":"critical"},"messages":[{"role":"user","content":"Who wrote Faust?"}]})")
+          .Kinds(),
+      "a:answer b:check");
+}
+
+TEST_F(CascadeTest, DeliveredAnswersAreSampledUnderTheirBudgetAndWithTheirProbability) {
+  pipeline::SpotChecks checks;
+  worker_.spot_checks = &checks;
+  Configure("verify: {spot_check: {model: b, intervene: false, share: 1}}");
+  int drawn = 0;
+  for (int i = 0; i < 300; ++i) {
+    a_.script = {Whole(kGood)};
+    b_.script = {Verdict("ok", "0.1")};
+    const Outcome out = Ask(kPlain);
+    EXPECT_EQ(out.Kinds(), "a:answer") << "nobody waits for it";
+    drawn += b_.script.empty() ? 1 : 0;
+  }
+  ASSERT_GT(drawn, 0);
+  EXPECT_LT(drawn, 300);
+  const std::vector<ledger::LateAttempt> late = ledger_.late();
+  ASSERT_THAT(late, SizeIs(drawn));
+  EXPECT_EQ(late.front().attempt.kind, ledger::AttemptKind::kCheck);
+  ASSERT_THAT(late.front().verdicts, SizeIs(1));
+  EXPECT_EQ(late.front().verdicts[0].check, "spot_check");
+  EXPECT_EQ(late.front().verdicts[0].outcome, "pass");
+  EXPECT_GT(late.front().verdicts[0].propensity, 0);
+  EXPECT_LT(late.front().verdicts[0].propensity, 1);
+  EXPECT_EQ(checks.active(), 0);
+}
+
 TEST_F(CascadeTest, ClientsOfEveryDialectGetTheNextTiersAnswer) {
   Configure();
   const std::string question =

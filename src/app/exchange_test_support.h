@@ -197,6 +197,7 @@ resilience: {retries: {most: 0}, breaker: {min_volume: 100000, consecutive: 1000
     out.doubt = exchange.doubt();
   }
 
+ public:
   static Says Whole(const std::string& text, llm::FinishReason finish = llm::FinishReason::kStop) {
     llm::Request request;
     return {.pieces = {Bytes(request, text, finish)}};
@@ -227,6 +228,7 @@ resilience: {retries: {most: 0}, breaker: {min_volume: 100000, consecutive: 1000
                                    "m");
   }
 
+ protected:
   std::string TextOf(const Outcome& out, bool stream = false) {
     llm::Request request;
     request.stream = stream;

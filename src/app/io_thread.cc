@@ -73,7 +73,8 @@ IoThread::IoThread(const Shared& shared, std::shared_ptr<const pipeline::Snapsho
               .recent = shared.recent,
               .features = {},
               .bound = Bind(loop_, std::move(snapshot), signers),
-              .judges = &judges_} {
+              .judges = &judges_,
+              .spot_checks = &spot_checks_} {
   gate_.Configure(ToOptions(worker_.bound->snapshot->config->admission));
 }
 
@@ -136,7 +137,7 @@ void IoThread::Stop() {
     responses.Stop();
     loop_.RunUntil([&] { return responses.active() == 0; });
   }
-  loop_.RunUntil([&] { return judges_.active() == 0; });
+  loop_.RunUntil([&] { return judges_.active() == 0 && spot_checks_.active() == 0; });
 }
 
 net::ServerStats IoThread::stats() const {

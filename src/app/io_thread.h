@@ -83,6 +83,7 @@ class IoThread {
   LoopTimer timer_{loop_};
   admit::Gate gate_{SystemClock()};
   pipeline::Judges judges_;
+  pipeline::SpotChecks spot_checks_;
   pipeline::Worker worker_;
   std::optional<api::Routes> http_routes_;
   std::optional<api::Routes> admin_routes_;

@@ -52,8 +52,8 @@ void CountVerdicts(observe::Registry& registry, pipeline::Snapshot& made) {
   std::vector<std::string> names = made.checks->Names();
   for (const config::Verify::Webhook& webhook : made.config->verify.webhooks)
     names.push_back(webhook.name);
-  // What the pipeline itself says of answers that it cannot check.
-  names.insert(names.end(), {"readable", "length"});
+  // A model's, and what the pipeline itself says of answers that it cannot check.
+  names.insert(names.end(), {std::string(config::kSpotCheck), "readable", "length"});
   for (std::string& name : names) {
     pipeline::Snapshot::VerdictCounters counters{};
     for (const verify::Outcome outcome :
@@ -218,6 +218,37 @@ void SetThresholds(pipeline::Snapshot& snapshot) {
   }
 }
 
+/// How a model is asked for its opinion, by what it can do.
+judge::FramingOptions FramingFor(const decide::ModelOption& model) {
+  const auto can = [&](decide::Capability capability) {
+    return model.capabilities.Has(capability) && !model.unsent.Has(capability);
+  };
+  return {.form = judge::FormFor(can(decide::Capability::kLogprobs),
+                                 can(decide::Capability::kJsonSchema)),
+          .json_mode = can(decide::Capability::kJson)};
+}
+
+/// `made` has its models and tiers.
+void SetSpotCheck(pipeline::Snapshot& made, observe::Registry& registry) {
+  const config::Verify::SpotCheck& from = made.config->verify.spot_check;
+  if (from.model.empty()) return;
+  const int index = IndexOf(made.config->models, from.model);
+  const std::size_t tiers = made.options.tiers.size();
+  made.spot_check = pipeline::SpotCheck{
+      .model = index,
+      .framing = FramingFor(made.options.models[static_cast<std::size_t>(index)]),
+      .calibration = {},
+      .sampler = nullptr,
+      .cost = &observe::AddCostOfNoTier(registry, from.model)};
+  if (from.share > 0) {
+    made.spot_check->sampler =
+        std::make_shared<judge::MeasurementSampler>(judge::MeasurementSampler::Options{
+            .query_types = pipeline::kQueryTypeStrata,
+            .floors = judge::MeasurementSampler::DefaultFloors(tiers),
+            .share = from.share});
+  }
+}
+
 /// `made` has its models.
 Result<void> SetJudge(pipeline::Snapshot& made, observe::Registry& registry) {
   const config::Judge& from = made.config->routing.judge;
@@ -229,15 +260,10 @@ Result<void> SetJudge(pipeline::Snapshot& made, observe::Registry& registry) {
   if (!calibration) return std::move(calibration).error();
   const int index = IndexOf(made.config->models, from.model);
   const decide::ModelOption& model = made.options.models[static_cast<std::size_t>(index)];
-  const auto can = [&](decide::Capability capability) {
-    return model.capabilities.Has(capability) && !model.unsent.Has(capability);
-  };
   made.judge = pipeline::Judge{
       .model = index,
       .deadline = from.deadline,
-      .framing = {.form = judge::FormFor(can(decide::Capability::kLogprobs),
-                                         can(decide::Capability::kJsonSchema)),
-                  .json_mode = can(decide::Capability::kJson)},
+      .framing = FramingFor(made.options.models[static_cast<std::size_t>(index)]),
       .calibration = *std::move(calibration),
       .cache = std::make_shared<judge::Cache>(
           judge::CacheOptions{
@@ -340,6 +366,7 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
   made->schemas =
       resilience != nullptr ? resilience->schemas() : std::make_shared<verify::SchemaBreaker>();
   CountVerdicts(registry, *made);
+  SetSpotCheck(*made, registry);
   made->options.rule = config->routing.rule == config::Rule::kExpectedCost
                            ? decide::Rule::kExpectedCost
                            : decide::Rule::kThresholds;

@@ -45,6 +45,7 @@ std::vector<std::string> CheckNames(const Config& config) {
       at = end + 1;
     }
   }
+  if (!config.verify.spot_check.model.empty()) names.emplace_back(kSpotCheck);
   for (const Verify::Pattern& pattern : config.verify.patterns) names.push_back(pattern.name);
   for (const Verify::Webhook& webhook : config.verify.webhooks) names.push_back(webhook.name);
   return names;
@@ -86,6 +87,21 @@ void BuildVerify(BuildContext& context) {
                                  .url = webhook.section().Text("url").value_or(""),
                                  .token = Secret(webhook.section().Text("token").value_or("")),
                                  .deadline = webhook.Duration("deadline")});
+    }
+  }
+  const DefaultedSection spot = section.Child("spot_check");
+  verify.spot_check = {.model = {},
+                       .deadline = spot.Duration("deadline"),
+                       .intervene = spot.Bool("intervene"),
+                       .share = spot.Number("share"),
+                       .catches = spot.Number("catches")};
+  if (const Node* model = spot.section().Get("model");
+      model != nullptr && context.CheckReference(*model, "verify.spot_check.model", "model",
+                                                 ModelNames(context.config))) {
+    verify.spot_check.model = model->text;
+    if (context.config.FindModel(model->text)->capabilities.embeddings) {
+      context.problems.Error(model->at, "verify.spot_check.model",
+                             "it makes embeddings, no answers", "a model that generates text");
     }
   }
   const Node* defaults = section.section().Get("default");

@@ -308,6 +308,15 @@ struct Verify {
     milliseconds deadline{0};
   };
 
+  /// A second look at answers by a model.
+  struct SpotCheck {
+    std::string model;  ///< of `models`; empty = none
+    milliseconds deadline{0};
+    bool intervene = true;
+    double share = 0;
+    double catches = 0;
+  };
+
   struct Cascade {
     int most = 0;
     int reasks = 0;
@@ -322,6 +331,7 @@ struct Verify {
   std::size_t max_bytes = 0;
   std::vector<Pattern> patterns;
   std::vector<Webhook> webhooks;
+  SpotCheck spot_check;
   Cascade cascade;
 };
 
@@ -387,6 +397,9 @@ struct Config {
   /// -1 when there is none.
   int TierIndex(std::string_view name) const;
 };
+
+/// The check that `verify.spot_check` configures.
+inline constexpr std::string_view kSpotCheck = "spot_check";
 
 /// All names that a list of checks may hold: built-in checks, patterns, webhooks, hold, window,
 /// after, off.

@@ -90,6 +90,14 @@ struct Exchange {
   std::uint32_t feature_schema = 0;
 };
 
+/// A call that was made for an exchange after it had been recorded: a check of a sampled answer,
+/// which nobody waited for.
+struct LateAttempt {
+  ExchangeId exchange;
+  Attempt attempt;
+  std::vector<Verdict> verdicts;  ///< each about the attempt of the exchange that it names
+};
+
 /// What somebody says, or the session's next turn shows, of an exchange's answer.
 struct Feedback {
   enum class Source : std::uint8_t { kClient, kSession };
@@ -131,6 +139,9 @@ class Sink {
   /// Behind all exchanges that were recorded before. `done`, unless empty, is called on any thread
   /// once it is safe; kUnavailable when too much waits, kIo when it could not be written.
   virtual void Record(Feedback feedback, std::function<void(Result<Recorded>)> done) = 0;
+
+  /// Behind the exchange; its cost becomes the exchange's.
+  virtual void Record(LateAttempt late) = 0;
 };
 
 }  // namespace triage::ledger

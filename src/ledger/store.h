@@ -19,6 +19,9 @@ class Store : public Reader {
   /// Writes it, and marks the exchange's features in the learning store as labelled when it says
   /// how good the answer was. As above; kIo.
   virtual Result<Recorded> Append(const Feedback& feedback) = 0;
+
+  /// Adds it to its exchange, to that one's cost and to the sums; kUnknownExchange changes nothing.
+  virtual Result<Recorded> Append(const LateAttempt& late) = 0;
 };
 
 }  // namespace triage::ledger

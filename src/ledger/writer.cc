@@ -24,12 +24,12 @@ Writer::Writer(Store& store, WriterOptions options)
     : store_(store),
       options_(std::move(options)),
       queue_(options_.queue_rows),
-      feedback_(options_.queue_rows),
+      later_(options_.queue_rows),
       thread_([this] { Run(); }) {}
 
 Writer::~Writer() {
   queue_.Close();
-  feedback_.Close();
+  later_.Close();
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -47,8 +47,15 @@ void Writer::Record(Exchange exchange) {
 }
 
 void Writer::Record(Feedback feedback, std::function<void(Result<Recorded>)> done) {
-  Waiting waiting{std::move(feedback), std::move(done)};
-  if (feedback_.TryPush(std::move(waiting))) return;
+  Queue({.what = std::move(feedback), .done = std::move(done)});
+}
+
+void Writer::Record(LateAttempt late) {
+  Queue({.what = std::move(late), .done = {}});
+}
+
+void Writer::Queue(Waiting waiting) {
+  if (later_.TryPush(std::move(waiting))) return;
   dropped_.fetch_add(1, std::memory_order_relaxed);
   if (waiting.done) {
     waiting.done(Error{.code = ErrorCode::kUnavailable,
@@ -82,12 +89,12 @@ void Writer::Run() {
     const std::uint64_t flushes = flushes_wanted_;
     const bool stopping = stopping_;
     lock.unlock();
-    // Feedback first, so that the exchanges it is for are in `rows` or written already.
-    const std::vector<Waiting> feedback = feedback_.PopAll(std::chrono::milliseconds(0));
+    // What is about exchanges first, so that these are in `rows` or written already.
+    const std::vector<Waiting> later = later_.PopAll(std::chrono::milliseconds(0));
     std::vector<Exchange> rows = NextRows();
-    const bool drained = rows.empty() && feedback.empty() && stopping;
+    const bool drained = rows.empty() && later.empty() && stopping;
     if (!rows.empty()) Write(std::move(rows));
-    for (const Waiting& waiting : feedback) Write(waiting);
+    for (const Waiting& waiting : later) Write(waiting);
     lock.lock();
     flushes_done_ = flushes;
     lock.unlock();
@@ -158,7 +165,8 @@ Result<void> Writer::TryStore(std::span<const Exchange> batch) {
 }
 
 void Writer::Write(const Waiting& waiting) {
-  const Result<Recorded> recorded = store_.Append(waiting.feedback);
+  const Result<Recorded> recorded =
+      std::visit([this](const auto& what) { return store_.Append(what); }, waiting.what);
   if (!recorded) {
     const std::lock_guard lock(mutex_);
     ++write_errors_;

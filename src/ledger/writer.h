@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "base/bounded_queue.h"
@@ -65,6 +66,8 @@ class Writer : public Sink {
   /// counted.
   void Record(Feedback feedback, std::function<void(Result<Recorded>)> done) override;
 
+  void Record(LateAttempt late) override;
+
   /// Waits until all that was recorded before is in the store or the recovery file; false when
   /// `limit` passed first.
   bool Flush(std::chrono::milliseconds limit = std::chrono::seconds(10));
@@ -78,17 +81,20 @@ class Writer : public Sink {
   Result<void> TryStore(std::span<const Exchange> batch);
   void Recover(std::span<const Exchange> rows);
 
+  /// What is about an exchange that was recorded before it.
   struct Waiting {
-    Feedback feedback;
+    std::variant<Feedback, LateAttempt> what;
     std::function<void(Result<Recorded>)> done;
   };
+
+  void Queue(Waiting waiting);
 
   void Write(const Waiting& waiting);
 
   Store& store_;
   const WriterOptions options_;
   BoundedQueue<Exchange> queue_;
-  BoundedQueue<Waiting> feedback_;
+  BoundedQueue<Waiting> later_;
   std::atomic<std::uint64_t> queued_{0};
   std::atomic<std::uint64_t> dropped_{0};
 

@@ -44,6 +44,11 @@ class FakeStore : public Store {
     return ids.contains(feedback.exchange) ? Recorded::kNew : Recorded::kUnknownExchange;
   }
 
+  Result<Recorded> Append(const LateAttempt& late) override {
+    const std::lock_guard lock(mutex_);
+    return ids.contains(late.exchange) ? Recorded::kNew : Recorded::kUnknownExchange;
+  }
+
   Result<std::optional<StoredExchange>> FindExchange(const ExchangeId&) override {
     return std::nullopt;
   }

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ledger/memory/memory_sink.h"
 #include "testing/fake_clock.h"
 
 namespace triage::pipeline {
@@ -12,13 +13,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-class NoLedger final : public ledger::Sink {
- public:
-  void Record(ledger::Exchange) override {}
-
-  void Record(ledger::Feedback, std::function<void(Result<ledger::Recorded>)>) override {}
-};
 
 /// Sleeping lets something happen first, then lasts as long as nobody has ended it.
 class ScriptedTimer final : public dispatch::Timer {
@@ -68,7 +62,7 @@ class PlaceTest : public ::testing::Test {
 
   triage::testing::FakeClock clock_;
   ScriptedTimer timer_{clock_};
-  NoLedger ledger_;
+  ledger::MemorySink ledger_;
   observe::Registry registry_;
   observe::GatewayMetrics metrics_{registry_};
   admit::Gate gate_{clock_};

@@ -21,6 +21,7 @@
 #include "pipeline/admitting.h"
 #include "pipeline/judging.h"
 #include "pipeline/session_turn.h"
+#include "pipeline/spot_checking.h"
 #include "pipeline/verifying.h"
 #include "pipeline/worker.h"
 #include "prices/text_size.h"
@@ -154,6 +155,8 @@ class Exchange {
   Task<Result<void>> HoldBack();
   Task<Result<bool>> Gather();
   Task<void> AskWebhooks(Findings& findings);
+  Task<void> LookAgain(Findings& findings);
+  void Sample();
   Task<bool> AskAgain(std::vector<dispatch::Candidate> candidates, const llm::Request& request,
                       ledger::AttemptKind kind);
   Task<bool> FallBack(const Error& error);
@@ -165,6 +168,7 @@ class Exchange {
   bool MayAskAgain() const;
   bool Release(llm::Answer answer);
   void Note(std::span<const verify::Verdict> verdicts);
+  int AnsweringAttempt() const;
   void AddStep(decide::StepKind kind, int from, int to, std::string reason);
   Error Rejected(const Findings& findings) const;
   std::string_view FinalVerdict();
@@ -223,7 +227,8 @@ class Exchange {
   bool background_ = false;
   bool turned_away_ = false;
   bool settled_ = false;
-  std::vector<ledger::Attempt> attempts_;  // by trace
+  std::vector<ledger::Attempt> attempts_;       // by trace, then those of side calls
+  std::vector<ledger::Attempt> side_attempts_;  // until the account is closed
   NanoDollars cost_;
   bool cost_known_ = true;
   bool cost_complete_ = true;

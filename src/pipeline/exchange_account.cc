@@ -135,11 +135,14 @@ void Exchange::Settle() {
     if (traces_[i].error) SettleTrace(i, nullptr, std::nullopt);
   }
   if (source_.reply != nullptr) SettleSource(error_);
-  if (auto judged = consultation_.Settle(start_, *decision_)) {
-    if (judged->cost) cost_ += *judged->cost;
-    if (!judged->cost) cost_known_ = false;
-    if (!judged->cost || judged->cost_estimated) cost_complete_ = false;
-    attempts_.push_back(*std::move(judged));
+  if (auto judged = consultation_.Settle(start_, *decision_))
+    side_attempts_.push_back(*std::move(judged));
+  attempts_.resize(traces_.size());
+  for (ledger::Attempt& attempt : side_attempts_) {
+    if (attempt.cost) cost_ += *attempt.cost;
+    if (!attempt.cost) cost_known_ = false;
+    if (!attempt.cost || attempt.cost_estimated) cost_complete_ = false;
+    attempts_.push_back(std::move(attempt));
   }
 }
 
@@ -205,6 +208,7 @@ void Exchange::Record() {
     worker_.metrics.no_tier.Exchange(OutcomeOf(error_));
     return;
   }
+  Sample();
   RecordSession();
   ledger::Exchange record;
   record.id = id_;

@@ -130,6 +130,7 @@ Task<Result<void>> Exchange::HoldBack() {
     if (ended_) {
       findings = verification_->Check(ready_, worker_.clock);
       co_await AskWebhooks(findings);
+      co_await LookAgain(findings);
     } else if (held_.size() > bound_->snapshot->config->verify.max_bytes) {
       findings.verdicts.push_back({.check = "length",
                                    .outcome = Outcome::kUnsure,
@@ -163,6 +164,55 @@ Task<void> Exchange::AskWebhooks(Findings& findings) {
         std::chrono::duration_cast<std::chrono::microseconds>(worker_.clock.Now() - asked);
     findings.verdicts.push_back(std::move(verdict));
   }
+}
+
+/// Has a model look at a whole answer that has passed so far, where that is wanted or pays.
+Task<void> Exchange::LookAgain(Findings& findings) {
+  if (findings.failed() || !bound_->snapshot->spot_check) co_return;
+  const std::vector<dispatch::Candidate> higher = Higher();
+  SpotSubject subject{.request = request_,
+                      .decision = *decision_,
+                      .answer = findings.text,
+                      .author = Answering().model,
+                      .tier = Answering().tier,
+                      .doubt = verify::WorstOf(findings.verdicts),
+                      .retry_cost = {}};
+  if (!higher.empty()) subject.retry_cost = higher.front().expected_cost;
+  const bool pays = !higher.empty() && MayAskAgain() && WorthLooking(*bound_, subject);
+  if (!MayLook(*bound_, subject) || !(pays || verification_->spot_check())) co_return;
+  SpotVerdict looked = co_await LookAt(worker_, bound_, subject, client_gone_, start_);
+  if (looked.attempt) side_attempts_.push_back(*std::move(looked.attempt));
+  findings.verdicts.push_back(std::move(looked.verdict));
+}
+
+/// A delivered answer may be looked at later, to measure how good its tier is at such work.
+void Exchange::Sample() {
+  const Snapshot& snapshot = *bound_->snapshot;
+  if (!snapshot.spot_check || worker_.spot_checks == nullptr || !answer_text_ || error_ ||
+      !answered() || verification_ == nullptr)
+    return;
+  const bool looked_at = std::ranges::any_of(verdicts_, [](const ledger::Verdict& verdict) {
+    return verdict.check == config::kSpotCheck;
+  });
+  if (looked_at) return;
+  worker_.spot_checks->Sample(
+      worker_, bound_,
+      {.request = request_,
+       .decision = *decision_,
+       .answer = *answer_text_,
+       .author = Answering().model,
+       .tier = Answering().tier},
+      {.exchange = id_, .attempt = AnsweringAttempt(), .cost = cost_, .began = start_});
+}
+
+/// Index of the attempt whose answer there is.
+int Exchange::AnsweringAttempt() const {
+  int attempt = 0;
+  for (std::size_t i = 0; i < traces_.size(); ++i) {
+    if (!traces_[i].error && traces_[i].candidate == source_.candidate)
+      attempt = static_cast<int>(i);
+  }
+  return attempt;
 }
 
 /// Asks in another round; its answer then takes the place of the one there is. False when none
@@ -404,11 +454,7 @@ Task<bool> Exchange::AskForFields(const Findings& findings,
 /// Keeps what checks found, each with the attempt whose answer it is about: what failed or is
 /// unsure one by one, passes as one.
 void Exchange::Note(std::span<const verify::Verdict> verdicts) {
-  int attempt = 0;
-  for (std::size_t i = 0; i < traces_.size(); ++i) {
-    if (!traces_[i].error && traces_[i].candidate == source_.candidate)
-      attempt = static_cast<int>(i);
-  }
+  const int attempt = AnsweringAttempt();
   std::string passed;
   std::chrono::microseconds took{0};
   for (const verify::Verdict& verdict : verdicts) {

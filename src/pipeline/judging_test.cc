@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ledger/memory/memory_sink.h"
 #include "pipeline/deciding.h"
 #include "testing/simulation.h"
 
@@ -20,13 +21,6 @@ using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-class NoLedger final : public ledger::Sink {
- public:
-  void Record(ledger::Exchange) override {}
-
-  void Record(ledger::Feedback, std::function<void(Result<ledger::Recorded>)>) override {}
-};
 
 class TextReply final : public llm::Reply {
  public:
@@ -200,7 +194,7 @@ class JudgingTest : public ::testing::Test {
 
   triage::testing::Simulation simulation_;
   ScriptedProvider provider_{simulation_};
-  NoLedger ledger_;
+  ledger::MemorySink ledger_;
   observe::Registry registry_;
   observe::GatewayMetrics metrics_{registry_};
   admit::Gate gate_{simulation_.clock};

@@ -15,6 +15,7 @@
 #include "dispatch/promotion.h"
 #include "dispatch/retry.h"
 #include "dispatch/target.h"
+#include "judge/budget.h"
 #include "judge/cache.h"
 #include "judge/framing.h"
 #include "judge/parse.h"
@@ -63,6 +64,18 @@ struct Judge {
   observe::Counter* cost = nullptr;     ///< null = not counted
 };
 
+/// Into so many groups kinds of work fall whose answers are sampled apart.
+inline constexpr std::size_t kQueryTypeStrata = 32;
+
+/// The second look at answers by a model; config::Verify::SpotCheck says when.
+struct SpotCheck {
+  int model = -1;  ///< index into the models
+  judge::FramingOptions framing;
+  judge::Calibration calibration;
+  std::shared_ptr<judge::MeasurementSampler> sampler;  ///< null = delivered answers are not sampled
+  observe::Counter* cost = nullptr;
+};
+
 /// One configuration ready to serve: immutable, shared by all threads, replaced as a whole by a
 /// reload.
 struct Snapshot {
@@ -79,6 +92,7 @@ struct Snapshot {
   std::vector<TierView> tiers;
   std::shared_ptr<dispatch::RetryBudget> hedges;  ///< null = no tier is hedged
   std::optional<Judge> judge;                     ///< nothing = none is asked
+  std::optional<SpotCheck> spot_check;
   std::shared_ptr<const verify::Checks> checks;
   std::shared_ptr<verify::SchemaBreaker> schemas;  ///< kept over reloads
 

@@ -64,13 +64,15 @@ Result<std::unique_ptr<Verification>> Verification::Make(const Snapshot& snapsho
   for (const std::string& name : decision.checks) {
     if (const auto named = ModeOf(name)) {
       mode = mode ? std::min(*mode, *named) : *named;
+    } else if (name == config::kSpotCheck) {
+      made->spot_check_ = true;
     } else if (snapshot.checks->Knows(name)) {
       made->names_.push_back(name);
     } else if (IsConfigured(snapshot, name)) {
       made->webhooks_.push_back(name);
     }
   }
-  if (made->names_.empty() && made->webhooks_.empty()) return none;
+  if (made->names_.empty() && made->webhooks_.empty() && !made->spot_check_) return none;
   made->mode_ = mode.value_or(snapshot.config->verify.stream);
   if (request.needs.json_schema) {
     const llm::Conversation* conversation = made->conversation();

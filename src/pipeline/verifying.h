@@ -47,6 +47,9 @@ class Verification {
   /// Names of the webhooks among the checks.
   const std::vector<std::string>& webhooks() const { return webhooks_; }
 
+  /// Whether the decision asks for a second look by a model, whatever it costs.
+  bool spot_check() const { return spot_check_; }
+
   /// Null when the request has none.
   const verify::Schema* schema() const { return schema_ ? &*schema_ : nullptr; }
 
@@ -74,6 +77,7 @@ class Verification {
   config::StreamMode mode_ = config::StreamMode::kWindow;
   std::vector<std::string> names_;
   std::vector<std::string> webhooks_;
+  bool spot_check_ = false;
   std::optional<verify::Schema> schema_;
   // Read when they are first needed: few requests have tools, and few answers fail.
   mutable std::optional<Result<llm::Conversation>> conversation_;

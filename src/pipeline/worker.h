@@ -30,6 +30,7 @@ struct Bound {
 };
 
 class Judges;
+class SpotChecks;
 
 /// What the exchanges of one I/O thread share. Everything outlives them.
 struct Worker {
@@ -45,7 +46,8 @@ struct Worker {
   RecentRequests& recent;        ///< of all threads
   learn::Features features;
   std::shared_ptr<const Bound> bound;
-  Judges* judges = nullptr;  ///< null = no judge is asked
+  Judges* judges = nullptr;           ///< null = no judge is asked
+  SpotChecks* spot_checks = nullptr;  ///< null = delivered answers are not sampled
 };
 
 }  // namespace triage::pipeline

@@ -25,6 +25,16 @@ class MemorySink : public Sink {
     if (done) done(Recorded::kNew);
   }
 
+  void Record(LateAttempt late) override {
+    const std::lock_guard lock(mutex_);
+    late_.push_back(std::move(late));
+  }
+
+  std::vector<LateAttempt> late() const {
+    const std::lock_guard lock(mutex_);
+    return late_;
+  }
+
   std::vector<Feedback> feedback() const {
     const std::lock_guard lock(mutex_);
     return feedback_;
@@ -40,6 +50,7 @@ class MemorySink : public Sink {
   mutable std::mutex mutex_;
   std::vector<Exchange> exchanges_;
   std::vector<Feedback> feedback_;
+  std::vector<LateAttempt> late_;
 };
 
 }  // namespace triage::ledger

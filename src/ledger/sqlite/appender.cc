@@ -129,6 +129,18 @@ Result<Recorded> Appender::Append(const Feedback& feedback) {
   return recorded;
 }
 
+Result<Recorded> Appender::Append(const LateAttempt& late) {
+  Recorded recorded = Recorded::kUnknownExchange;
+  const Result<void> done = Transaction([&](std::int64_t&) {
+    Result<Recorded> written = WriteLate(late);
+    if (!written) return Result<void>(std::move(written).error());
+    recorded = *written;
+    return Result<void>();
+  });
+  if (!done) return done.error();
+  return recorded;
+}
+
 Result<void> Appender::Transaction(const std::function<Result<void>(std::int64_t&)>& write) {
   Result<void> done = connection_.Execute("BEGIN IMMEDIATE");
   if (!done) return done;
@@ -151,8 +163,8 @@ Result<void> Appender::Write(std::span<const Exchange> exchanges, std::int64_t& 
     const Result<bool> fresh = WriteExchange(exchange);
     if (!fresh) return fresh.error();
     if (!*fresh) continue;
-    Result<void> done = WriteAttempts(exchange);
-    if (done) done = WriteVerdicts(exchange);
+    Result<void> done = WriteAttempts(exchange.id, exchange.attempts, 1);
+    if (done) done = WriteVerdicts(exchange.id, exchange.verdicts, 1);
     if (done && !exchange.features.empty()) {
       done = WriteLearning({.exchange = exchange.id,
                             .features = exchange.features,
@@ -197,12 +209,12 @@ Result<bool> Appender::WriteExchange(const Exchange& exchange) {
   return connection_.changes() > 0;
 }
 
-Result<void> Appender::WriteAttempts(const Exchange& exchange) {
-  const std::string id = exchange.id.Text();
-  std::int64_t number = 0;
-  for (const Attempt& attempt : exchange.attempts) {
+Result<void> Appender::WriteAttempts(const ExchangeId& exchange, std::span<const Attempt> attempts,
+                                     std::int64_t number) {
+  const std::string id = exchange.Text();
+  for (const Attempt& attempt : attempts) {
     Binder bind(attempt_);
-    bind.Text(id).Integer(++number).Text(Name(attempt.kind));
+    bind.Text(id).Integer(number++).Text(Name(attempt.kind));
     bind.Text(attempt.tier)
         .Text(attempt.provider)
         .Text(attempt.model)
@@ -224,12 +236,12 @@ Result<void> Appender::WriteAttempts(const Exchange& exchange) {
   return {};
 }
 
-Result<void> Appender::WriteVerdicts(const Exchange& exchange) {
-  const std::string id = exchange.id.Text();
-  std::int64_t number = 0;
-  for (const Verdict& verdict : exchange.verdicts) {
+Result<void> Appender::WriteVerdicts(const ExchangeId& exchange, std::span<const Verdict> verdicts,
+                                     std::int64_t number) {
+  const std::string id = exchange.Text();
+  for (const Verdict& verdict : verdicts) {
     Binder bind(verdict_);
-    bind.Text(id).Integer(++number).Integer(verdict.attempt + 1).Text(verdict.check);
+    bind.Text(id).Integer(number++).Integer(verdict.attempt + 1).Text(verdict.check);
     bind.Text(verdict.outcome).Text(verdict.reason).Number(verdict.p_bad);
     bind.Number(verdict.propensity).Integer(verdict.took.count());
     Result<void> done = verdict_.Run();

@@ -24,6 +24,7 @@ class Appender {
   /// All or nothing, in one transaction.
   Result<void> Append(std::span<const Exchange> exchanges);
   Result<Recorded> Append(const Feedback& feedback);
+  Result<Recorded> Append(const LateAttempt& late);
 
  private:
   /// A row of the learning store.
@@ -43,8 +44,12 @@ class Appender {
   Result<void> Write(std::span<const Exchange> exchanges, std::int64_t& learning_bytes);
   /// False when the exchange was there already.
   Result<bool> WriteExchange(const Exchange& exchange);
-  Result<void> WriteAttempts(const Exchange& exchange);
-  Result<void> WriteVerdicts(const Exchange& exchange);
+  /// `number` is that of the first row.
+  Result<void> WriteAttempts(const ExchangeId& exchange, std::span<const Attempt> attempts,
+                             std::int64_t number);
+  Result<void> WriteVerdicts(const ExchangeId& exchange, std::span<const Verdict> verdicts,
+                             std::int64_t number);
+  Result<Recorded> WriteLate(const LateAttempt& late);
   Result<Recorded> WriteFeedback(const Feedback& feedback, std::int64_t& learning_bytes);
   Result<void> WriteLearning(const Learned& learned, std::int64_t& learning_bytes);
   Result<void> WriteRollups(const std::map<RollupKey, Sums>& sums);

@@ -30,6 +30,12 @@ class SqliteStore : public Store {
     return appender_->Append(feedback);
   }
 
+  Result<Recorded> Append(const LateAttempt& late) override {
+    const std::lock_guard lock(append_mutex_);
+    if (!appender_) return LedgerError(path_, "opened for reading only");
+    return appender_->Append(late);
+  }
+
   Result<std::optional<StoredExchange>> FindExchange(const ExchangeId& id) override {
     const std::lock_guard lock(read_mutex_);
     return ledger::FindExchange(reading_, id);

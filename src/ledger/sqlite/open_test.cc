@@ -389,6 +389,32 @@ TEST_F(SqliteLedger, AnExchangeThatFailedACheckIsALabelledOne) {
   EXPECT_THAT(Sql(path_).All("SELECT labelled FROM learning"), ElementsAre("1"));
 }
 
+TEST_F(SqliteLedger, ALateAttemptJoinsItsExchangeAndTheBooksStillBalance) {
+  const Exchange written = TestExchange(0);
+  const std::unique_ptr<Store> store = Open();
+  ASSERT_TRUE(store->Append({&written, 1}).has_value());
+  LateAttempt late{.exchange = written.id, .attempt = written.attempts[0], .verdicts = {}};
+  late.attempt.kind = AttemptKind::kCheck;
+  late.attempt.model = "checker";
+  late.attempt.cost = NanoDollars(777);
+  late.verdicts.push_back({.attempt = 1, .check = "spot_check", .outcome = "fail", .reason = ""});
+  EXPECT_EQ(store->Append(late).value(), Recorded::kNew);
+  const Exchange read = store->FindExchange(written.id).value()->exchange;
+  ASSERT_EQ(read.attempts.size(), written.attempts.size() + 1);
+  EXPECT_EQ(read.attempts.back().kind, AttemptKind::kCheck);
+  EXPECT_EQ(read.cost, written.cost + NanoDollars(777));
+  EXPECT_EQ(read.verdicts.back().check, "spot_check");
+  Sql sql(path_);
+  EXPECT_EQ(sql.One("SELECT (SELECT sum(cost_nusd) FROM attempt) - "
+                    "(SELECT sum(cost_nusd) FROM rollup_hour)"),
+            0);
+  EXPECT_EQ(sql.One("SELECT sum(compared_cost_nusd) + sum(other_cost_nusd) - "
+                    "(SELECT sum(cost_nusd) FROM exchange) FROM rollup_hour"),
+            0);
+  late.exchange = TestExchange(1).id;
+  EXPECT_EQ(store->Append(late).value(), Recorded::kUnknownExchange);
+}
+
 TEST_F(SqliteLedger, BringsAFileOfTheFirstVersionUpToDateAndKeepsItsRows) {
   const Exchange written = TestExchange(0);
   ASSERT_TRUE(Open()->Append({&written, 1}).has_value());
