@@ -86,27 +86,86 @@ Error Bad(std::size_t line, std::string_view why) {
           .message = fmt::format("weights, line {}: {}", line, why)};
 }
 
-/// The heaviest of some features.
-struct Group {
-  Signal signal;
-  std::string_view reason;
-  std::array<Feature, 5> features;
+/// Of which complaint a feature is evidence. What is left when none of them speaks is a rephrase.
+constexpr std::array kEvidence = {
+    std::pair{Feature::kWrong, Signal::kCorrection},
+    std::pair{Feature::kOpeningNo, Signal::kCorrection},
+    std::pair{Feature::kAnswerNegated, Signal::kCorrection},
+    std::pair{Feature::kAgain, Signal::kCorrection},
+    std::pair{Feature::kYourAnswer, Signal::kCorrection},
+    std::pair{Feature::kEdit, Signal::kRephrase},
+    std::pair{Feature::kUnhelpful, Signal::kFrustration},
+    std::pair{Feature::kFrustration, Signal::kFrustration},
+    std::pair{Feature::kProfanity, Signal::kFrustration},
+    std::pair{Feature::kCaps, Signal::kFrustration},
+    std::pair{Feature::kUpset, Signal::kFrustration},
 };
 
-constexpr std::array kGroups = {
-    Group{Signal::kAsksHuman, "The user asks for a person.", {Feature::kHuman}},
-    Group{Signal::kCorrection,
-          "The user corrects the answer.",
-          {Feature::kWrong, Feature::kOpeningNo, Feature::kAnswerNegated, Feature::kAgain,
-           Feature::kYourAnswer}},
-    Group{Signal::kRephrase,
-          "The user asks the same in other words.",
-          {Feature::kEdit, Feature::kNear, Feature::kSameEntities, Feature::kAnswerClueless}},
-    Group{Signal::kFrustration,
-          "The user is angry or disappointed about the answer.",
-          {Feature::kFrustration, Feature::kUnhelpful, Feature::kProfanity, Feature::kCaps,
-           Feature::kUpset}},
-};
+Signal Complaint(const Features& f, const Features& weights) {
+  if (f.Has(Feature::kIdentical) || f.Has(Feature::kToolRetry)) return Signal::kRepeat;
+  if (f.Has(Feature::kHuman)) return Signal::kAsksHuman;
+  std::array<double, kSignals> sums{};
+  for (const auto& [feature, signal] : kEvidence) {
+    sums[static_cast<std::size_t>(signal)] += std::max(0.0, f[feature] * weights[feature]);
+  }
+  const auto* const most = std::ranges::max_element(sums);
+  return *most > 0 ? static_cast<Signal>(most - sums.begin()) : Signal::kRephrase;
+}
+
+Signal Calm(const Features& f) {
+  if ((f.Has(Feature::kSatisfied) || f.Has(Feature::kHappy)) && !f.Has(Feature::kBut)) {
+    return Signal::kSatisfaction;
+  }
+  const bool goes_on = f.Has(Feature::kFollow) || f.Has(Feature::kAdjust) ||
+                       f.Has(Feature::kFromAnswer) || f.Has(Feature::kCovered) ||
+                       f.Has(Feature::kAnswerAsked);
+  if (goes_on && !f.Has(Feature::kTopic)) return Signal::kFollowUp;
+  return f.Has(Feature::kNewWords) ? Signal::kTopicChange : Signal::kNone;
+}
+
+std::string_view ReasonOf(Signal signal) {
+  switch (signal) {
+    case Signal::kNone: return "The turn says nothing about the answer.";
+    case Signal::kRephrase: return "The user asks the same in other words.";
+    case Signal::kRepeat: return "The user asks the same again.";
+    case Signal::kCorrection: return "The user corrects the answer.";
+    case Signal::kFrustration: return "The user is angry or disappointed about the answer.";
+    case Signal::kAsksHuman: return "The user asks for a person.";
+    case Signal::kSatisfaction: return "The user says that the answer was good.";
+    case Signal::kFollowUp: return "The user goes on from the answer.";
+    case Signal::kTopicChange: return "The user asks about something else.";
+    case Signal::kBusinessAnger: return "The user is angry about the matter, not about the answer.";
+    case Signal::kDuplicateSend:
+      return "The same text came again within seconds: a client's retry.";
+  }
+  return {};
+}
+
+/// `f` is what the turn was found to be, `duplicate` whether it is a client's retry.
+Reading Judge(const Features& f, const Features& weights, bool duplicate) {
+  Reading reading;
+  if (duplicate) {
+    reading.signal = Signal::kDuplicateSend;
+    reading.label_model = false;
+  } else {
+    double sum = 0;
+    for (std::size_t i = 0; i < kFeatures; ++i) {
+      const auto feature = static_cast<Feature>(i);
+      sum += f[feature] * weights[feature];
+    }
+    reading.dissatisfied = Sigmoid(sum);
+    if (f.Has(Feature::kBusinessAnger)) {
+      reading.signal = Signal::kBusinessAnger;
+      reading.label_model = false;
+    } else {
+      reading.signal =
+          reading.dissatisfied >= SignalOptions{}.label ? Complaint(f, weights) : Calm(f);
+    }
+  }
+  if (reading.signal == Signal::kSatisfaction) reading.satisfied = 1 - reading.dissatisfied;
+  reading.reason = ReasonOf(reading.signal);
+  return reading;
+}
 
 }  // namespace
 
@@ -129,7 +188,6 @@ Act ActOn(const Reading& reading, const SignalOptions& options) {
 struct SignalReader::Data {
   Words words;
   Features weights;
-  Features satisfied;
 };
 
 SignalReader::SignalReader(std::unique_ptr<const Data> data) : data_(std::move(data)) {}
@@ -211,62 +269,6 @@ TurnSketch SignalReader::SketchOf(std::string_view text, std::string_view answer
   sketch.answer_clueless = answered[Marker::kClueless] > 0;
   return sketch;
 }
-
-namespace {
-
-Reading Judge(const Features& f, const Features& weights, bool duplicate) {
-  Reading reading;
-  const auto part = [&](Feature feature) { return f[feature] * weights[feature]; };
-  double sum = 0;
-  for (std::size_t i = 0; i < kFeatures; ++i) sum += part(static_cast<Feature>(i));
-  reading.dissatisfied = Sigmoid(sum);
-  if (duplicate) {
-    reading = {.signal = Signal::kDuplicateSend,
-               .label_model = false,
-               .reason = "The same text came again within seconds: a client's retry."};
-    return reading;
-  }
-  if (f.Has(Feature::kBusinessAnger)) {
-    reading.signal = Signal::kBusinessAnger;
-    reading.label_model = false;
-    reading.reason = "The user is angry about the matter, not about the answer.";
-    return reading;
-  }
-  double most = 0;
-  if (reading.dissatisfied >= SignalOptions{}.label) {
-    for (const Group& group : kGroups) {
-      double weight = 0;
-      for (const Feature feature : group.features) {
-        if (feature != Feature::kBias) weight += std::max(0.0, part(feature));
-      }
-      if (weight > most) {
-        most = weight;
-        reading.signal = group.signal;
-        reading.reason = group.reason;
-      }
-    }
-    if (f.Has(Feature::kIdentical) || f.Has(Feature::kToolRetry)) {
-      reading.signal = Signal::kRepeat;
-      reading.reason = "The user asks the same again.";
-    } else if (most == 0) {
-      reading.signal = Signal::kRephrase;
-      reading.reason = "The user asks the same in other words.";
-    }
-  } else if (f.Has(Feature::kSatisfied) && !f.Has(Feature::kBut)) {
-    reading.signal = Signal::kSatisfaction;
-    reading.satisfied = 1 - reading.dissatisfied;
-    reading.reason = "The user says that the answer was good.";
-  } else if (f[Feature::kFollow] + f[Feature::kFromAnswer] + f[Feature::kCovered] > 0) {
-    reading.signal = Signal::kFollowUp;
-    reading.reason = "The user goes on from the answer.";
-  } else {
-    reading.signal = Signal::kTopicChange;
-    reading.reason = "The user asks about something else.";
-  }
-  return reading;
-}
-
-}  // namespace
 
 Reading SignalReader::Read(const TurnPair& pair) const {
   const Features f = FeaturesOf(pair);

@@ -37,6 +37,8 @@ Result<Words> Words::Parse(std::string_view text) {
 
 void Marks::Without(const Marks& previous) {
   for (std::size_t i = 0; i < kMarkers; ++i) {
+    const auto marker = static_cast<Marker>(i);
+    if (marker == Marker::kBusiness || marker == Marker::kThey) continue;
     counts_[i] = std::max(0, counts_[i] - previous.counts_[i]);
   }
 }

@@ -44,7 +44,8 @@ class Marks {
 
   int& operator[](Marker marker) { return counts_[static_cast<std::size_t>(marker)]; }
 
-  /// Takes away what `previous` had too: words of a form that is used again are no news.
+  /// Takes away what `previous` had too: words of a form that is used again are no news. What the
+  /// turns are about stays.
   void Without(const Marks& previous);
 
  private:
