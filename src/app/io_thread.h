@@ -15,6 +15,7 @@
 #include "net/loop.h"
 #include "net/server.h"
 #include "pipeline/judging.h"
+#include "pipeline/spot_checking.h"
 #include "pipeline/worker.h"
 
 namespace triage::app {

@@ -78,6 +78,9 @@ struct Situation {
   std::optional<double> distance;
   std::string query_type;
   int floor = 0;
+  int session_tier = -1;
+  std::vector<NanoDollars> switch_gain;
+  int stakes_factor = 1;
   std::optional<Judgement> judge;
 };
 
@@ -194,6 +197,12 @@ bool Given(Situation& s, const std::string& key, const std::string& value) {
                .probability = std::stod(Words(value).at(1))};
   } else if (key == "floor") {
     s.floor = std::stoi(value);
+  } else if (key == "session_tier") {
+    s.session_tier = std::stoi(value);
+  } else if (key == "switch_gain") {
+    for (const std::int64_t gain : Numbers<std::int64_t>(value)) s.switch_gain.emplace_back(gain);
+  } else if (key == "stakes_factor") {
+    s.stakes_factor = std::stoi(value);
   } else {
     return false;
   }
@@ -287,6 +296,9 @@ void RunCase(const Case& test) {
                          .available = std::span<const bool>(available, s.available.size()),
                          .floor = s.floor,
                          .floor_because = s.floor > 0 ? "the session was there" : "",
+                         .stakes_factor = s.stakes_factor,
+                         .session_tier = s.session_tier,
+                         .switch_gain = s.switch_gain,
                          .judge = s.judge});
   for (const auto& [key, value] : expectations) CheckExpectation(result, key, value);
 }

@@ -121,9 +121,10 @@ TierMetrics::TierMetrics(Registry& registry, std::string tier)
     : fallbacks(registry.AddCounter("triage_fallbacks_total",
                                     "Failed attempts after which another model was asked.",
                                     {{"tier", tier}})),
-      escalations(registry.AddCounter("triage_escalations_total",
-                                      "Moves up from this tier: boundary band, tier down.",
-                                      {{"tier", tier}})),
+      escalations(registry.AddCounter(
+          "triage_escalations_total",
+          "Moves up from this tier: boundary band, verdict, feedback, tier down.",
+          {{"tier", tier}})),
       registry_(registry),
       tier_(std::move(tier)) {
   exchanges_[0] = &AddExchanges(std::nullopt);

@@ -72,8 +72,8 @@ class TierMetrics {
 
   Counter&
       fallbacks;  ///< triage_fallbacks_total: failed attempts after which another model was asked
-  Counter&
-      escalations;  ///< triage_escalations_total: moves up from this tier: boundary band, tier down
+  Counter& escalations;  ///< triage_escalations_total: moves up from this tier: boundary band,
+                         ///< verdict, feedback, tier down
 
   /// triage_cost_nano_dollars_total of a model that this tier's chain names; for the builder of the
   /// configuration.

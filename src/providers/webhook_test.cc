@@ -28,11 +28,11 @@ class WebhookTest : public HttpProviderTest {
     answer.parts = {llm::TextPart{.text = "Total: \"12\""},
                     llm::ToolCallPart{.id = "c", .name = "pay", .arguments = R"({"to":1})"}};
     answer.finish = llm::FinishReason::kStop;
-    Webhook webhook(client_, {.name = "rules",
-                              .url = "http://127.0.0.1:" + std::to_string(options_.origin.port) +
-                                     "/check",
-                              .token = "s3cret",
-                              .deadline = deadline_});
+    Webhook webhook(client_,
+                    {.name = "rules",
+                     .url = "http://127.0.0.1:" + std::to_string(options_.origin.port) + "/check",
+                     .token = "s3cret",
+                     .deadline = deadline_});
     std::optional<verify::Verdict> verdict;
     TaskGroup group;
     group.Spawn(Run(webhook, request, answer, verdict));

