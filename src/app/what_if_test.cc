@@ -1,7 +1,9 @@
 #include "app/what_if.h"
 
 #include <algorithm>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,6 +12,7 @@
 #include "config/schema.h"
 #include "decide/explain.h"
 #include "detect/reading.h"
+#include "verify/checks.h"
 
 namespace triage::app {
 namespace {
@@ -55,6 +58,18 @@ TEST(Detecting, HasTheNamesThatTheConfigurationKnows) {
     types += (i == 1 ? "" : "|") + std::string(Name(static_cast<detect::QueryType>(i)));
   }
   EXPECT_EQ(types, config::kQueryTypeWords);
+}
+
+TEST(Checking, HasTheNamesThatTheConfigurationKnows) {
+  const Result<verify::Checks> checks = verify::Checks::Make({});
+  ASSERT_TRUE(checks);
+  std::vector<std::string> names = checks->Names();
+  std::vector<std::string> configured;
+  std::istringstream words{std::string(config::kCheckWords)};
+  for (std::string word; std::getline(words, word, '|');) configured.push_back(word);
+  std::ranges::sort(names);
+  std::ranges::sort(configured);
+  EXPECT_EQ(names, configured);
 }
 
 TEST(WhatIf, SetsWhatTheRequestAndTheRoutingSay) {
