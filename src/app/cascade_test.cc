@@ -64,6 +64,7 @@ TEST_F(CascadeTest, ARefusalIsAnsweredByTheNextTierAndBothArePaid) {
   EXPECT_EQ(out.record.cost, NanoDollars(150 * 1'000 + 150 * 10'000));
   EXPECT_THAT(out.LastStep(), HasSubstr("a failed refusal; balanced is asked"));
   EXPECT_EQ(b_.asked.front(), kPlain) << "a fresh prompt";
+  EXPECT_FALSE(out.record.features.empty()) << "a verdict is a label";
 }
 
 TEST_F(CascadeTest, WhatEveryTierRefusesIsDeliveredWithADoubt) {

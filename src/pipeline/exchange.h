@@ -182,6 +182,7 @@ class Exchange {
   void Settle();
   void Record();
   void RecordSession();
+  void KeepLabelled();
 
   Worker& worker_;
   Place place_;

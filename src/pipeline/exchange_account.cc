@@ -201,6 +201,18 @@ void Exchange::RecordSession() {
   }
 }
 
+/// A verdict is a label for what the router thought: its features are kept with it.
+void Exchange::KeepLabelled() {
+  const bool labelled = std::ranges::any_of(verdicts_, [](const ledger::Verdict& verdict) {
+    return verdict.outcome == verify::Name(verify::Outcome::kFail);
+  });
+  if (!labelled || sampled_ || !decision_->distance) return;
+  sampled_ = true;
+  worker_.features.Extract(request_.turns, request_.needs, request_.context,
+                           request_.max_output_tokens);
+  worker_.features.Serialize(features_);
+}
+
 void Exchange::Record() {
   const Snapshot& snapshot = *bound_->snapshot;
   const bool gone = client_gone_.cancelled();
@@ -209,6 +221,7 @@ void Exchange::Record() {
     return;
   }
   Sample();
+  KeepLabelled();
   RecordSession();
   ledger::Exchange record;
   record.id = id_;

@@ -422,9 +422,8 @@ Task<bool> Exchange::AskForFields(const Findings& findings,
   Result<Source> source =
       co_await Ask(std::move(candidates), asked, ledger::AttemptKind::kEscalation);
   if (!source) co_return false;
-  // What was held is the merged answer's greater part; its source stays.
+  // The first answer is the merged one's greater part; its source stays.
   Source whole = std::exchange(source_, *std::move(source));
-  const std::string held = std::exchange(held_, {});
   std::string patch;
   while (true) {
     const Result<std::string_view> bytes = co_await Pull();
@@ -435,15 +434,11 @@ Task<bool> Exchange::AskForFields(const Findings& findings,
   const int helper_tier = Answering().tier;
   SettleSource(std::nullopt);
   source_ = std::move(whole);
-  held_ = held;
   const Result<llm::Answer> answer = wire::ReadClientAnswer(asked, patch);
   if (!answer) co_return false;
   const Result<verify::Merged> merged =
       verify::MergeFields(findings.text, llm::TextOf(*answer), fields);
-  if (!merged || !Release(WithText(findings.answer, merged->json))) {
-    ready_ = held_;
-    co_return false;
-  }
+  if (!merged || !Release(WithText(findings.answer, merged->json))) co_return false;
   ++escalations_;
   AddStep(decide::StepKind::kVerdict, tier, helper_tier,
           fmt::format("{} failed json_schema at {}; {} gave {}", who, fmt::join(fields, ", "),
