@@ -79,7 +79,7 @@ def held_out(rows, names, penalty, base_rate):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--pairs', type=pathlib.Path, required=True)
-    parser.add_argument('--program', type=pathlib.Path, default=ROOT / 'build/release/bench/triage_bench_feedback')
+    parser.add_argument('--program', type=pathlib.Path, default=ROOT / 'build/release/triage_bench_feedback')
     parser.add_argument('--base-rate', type=float, default=.3, help='share of dissatisfied turns in the mix to fit for')
     parser.add_argument('--misses', action='store_true', help='the pairs that are wrong when held out, to standard error')
     options = parser.parse_args()
@@ -90,8 +90,8 @@ def main():
     rows = []
     for pair in pairs:
         found = said[pair['id']]['full']
-        if found['signal'] == 'duplicate_send':
-            continue  # a rule, not a weight
+        if found['signal'] in ('duplicate_send', 'business_anger'):
+            continue  # rules, not weights
         rows.append({'x': found['features'], 'y': pair['label'] == 'dissatisfied', 'language': pair['language'],
                      'pair': pair})
     names = sorted({n for r in rows for n in r['x']} | set(FIXED))

@@ -24,7 +24,7 @@ enum class Feature : std::uint8_t {
   kSameEntities,  ///< share of the previous one's numbers and names that come again
   kTemplate,      ///< same frame, other filling
   kLonger,        ///< three times as long as the previous one: 1; a third: −1
-  kShort,         ///< three words or less
+  kShort,         ///< three words or less, none of which complains
   // Words. In a long text one of them counts for less.
   kEdit,         ///< "I meant", "let me rephrase"
   kOpeningNo,    ///< begins with a no that stands for itself

@@ -45,7 +45,6 @@ void WordFeatures(const Scan& turn, const Marks& marks, Features& f) {
   const auto share = [&](Feature feature, Marker marker) {
     f[feature] = std::min(1.0, marks[marker] / std::max(1.0, words / kWordsPerMarker));
   };
-  set(Feature::kShort, turn.words().size() <= 3);
   share(Feature::kEdit, Marker::kEdit);
   share(Feature::kOpeningNo, Marker::kOpeningNo);
   share(Feature::kWrong, Marker::kWrong);
@@ -74,6 +73,8 @@ void WordFeatures(const Scan& turn, const Marks& marks, Features& f) {
   const bool about_answer = f.Has(Feature::kWrong) || f.Has(Feature::kEdit) ||
                             f.Has(Feature::kUnhelpful) || f.Has(Feature::kYourAnswer) ||
                             f.Has(Feature::kOpeningNo) || f.Has(Feature::kHuman);
+  const bool complains = about_answer || f.Has(Feature::kAgain) || anger;
+  set(Feature::kShort, turn.words().size() <= 3 && !complains);
   set(Feature::kBusinessAnger, anger && matter && !about_answer && !f.Has(Feature::kIdentical));
 }
 

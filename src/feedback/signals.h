@@ -54,7 +54,7 @@ struct SketchPair {
 
 struct Reading {
   /// Calibrated probability that the user is not satisfied with the answer (not with anything
-  /// else). Calibrated to a mix in which `Options::base_rate` of the turns are so.
+  /// else), in a mix in which three turns of ten are so (bench/src/fit_feedback.py).
   double dissatisfied = 0;
   double satisfied = 0;  ///< 0 or how sure; only from words, never from silence
   Signal signal = Signal::kNone;
