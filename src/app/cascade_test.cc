@@ -320,6 +320,14 @@ TEST_F(CascadeTest, TheRequestChoosesTheModeAmongItsChecks) {
   EXPECT_EQ(TextOf(out, true), kGood);
 }
 
+TEST_F(CascadeTest, AModeAloneMeansTheUsualChecks) {
+  Configure("verify: {stream: after}");
+  a_.script = {Stream(kRefusal)};
+  b_.script = {Stream(kGood)};
+  const Outcome out = Ask(kQuestion + R"(,"stream":true,"metadata":{"verify":"hold"}})");
+  EXPECT_EQ(TextOf(out, true), kGood);
+}
+
 TEST_F(CascadeTest, NobodyWaitsForAVerdictThatNothingCouldBeDoneAbout) {
   Configure("verify: {stream: window, window: {tokens: 100}}");
   a_.script = {Stream(kGood)};

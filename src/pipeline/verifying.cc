@@ -60,19 +60,10 @@ Result<std::unique_ptr<Verification>> Verification::Make(const Snapshot& snapsho
       decision.checks.empty())
     return none;
   std::unique_ptr<Verification> made(new Verification(snapshot, request));
-  std::optional<StreamMode> mode;
-  for (const std::string& name : decision.checks) {
-    if (const auto named = ModeOf(name)) {
-      mode = mode ? std::min(*mode, *named) : *named;
-    } else if (name == config::kSpotCheck) {
-      made->spot_check_ = true;
-    } else if (snapshot.checks->Knows(name)) {
-      made->names_.push_back(name);
-    } else if (IsConfigured(snapshot, name)) {
-      made->webhooks_.push_back(name);
-    }
-  }
-  if (made->names_.empty() && made->webhooks_.empty() && !made->spot_check_) return none;
+  std::optional<StreamMode> mode = made->Take(decision.checks);
+  // Who names nothing but a mode means the usual checks.
+  if (mode && made->TakesNone()) made->Take(snapshot.config->verify.defaults);
+  if (made->TakesNone()) return none;
   made->mode_ = mode.value_or(snapshot.config->verify.stream);
   if (request.needs.json_schema) {
     const llm::Conversation* conversation = made->conversation();
@@ -89,6 +80,22 @@ Result<std::unique_ptr<Verification>> Verification::Make(const Snapshot& snapsho
     }
   }
   return made;
+}
+
+std::optional<StreamMode> Verification::Take(std::span<const std::string> names) {
+  std::optional<StreamMode> mode;
+  for (const std::string& name : names) {
+    if (const auto named = ModeOf(name)) {
+      mode = mode ? std::min(*mode, *named) : *named;
+    } else if (name == config::kSpotCheck) {
+      spot_check_ = true;
+    } else if (snapshot_.checks->Knows(name)) {
+      names_.push_back(name);
+    } else if (IsConfigured(snapshot_, name)) {
+      webhooks_.push_back(name);
+    }
+  }
+  return mode;
 }
 
 const llm::Conversation* Verification::conversation() const {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,6 +70,11 @@ class Verification {
  private:
   Verification(const Snapshot& snapshot, const llm::Request& request)
       : snapshot_(snapshot), request_(request) {}
+
+  /// Takes up checks by name; gives the most careful mode among them.
+  std::optional<config::StreamMode> Take(std::span<const std::string> names);
+
+  bool TakesNone() const { return names_.empty() && webhooks_.empty() && !spot_check_; }
 
   const verify::Asked& Asked() const;
 
