@@ -44,10 +44,31 @@ std::string PriceText(PricePerMillion price) {
   return FormatUsd(NanoDollars(price.nano_dollars));
 }
 
-bool CostAgrees(const DemoReply& reply, const ledger::Exchange& exchange, const DemoRung& rung) {
+/// What answers cost that did not pass their checks, so that the client did not see them: their
+/// models' recorded ones, where they came to their end.
+NanoDollars ReplacedCost(const ledger::Exchange& exchange, std::span<const DemoRung> ladder,
+                         std::span<const TierOutcome> recorded) {
+  NanoDollars sum;
+  const ledger::Attempt* before = nullptr;
+  for (const ledger::Attempt& attempt : exchange.attempts) {
+    if (!attempt.error.empty()) continue;
+    if (before != nullptr) {
+      const DemoRung* rung = RungOfHost(ladder, before->model);
+      sum += before->cost_estimated || rung == nullptr
+                 ? before->cost.value_or(NanoDollars())
+                 : recorded[static_cast<std::size_t>(rung - ladder.data())].cost;
+    }
+    before = &attempt;
+  }
+  return sum;
+}
+
+bool CostAgrees(const DemoReply& reply, const ledger::Exchange& exchange, const DemoRung& rung,
+                NanoDollars replaced) {
   if (!reply.cost_usd.empty() && reply.cost_usd != FormatUsd(exchange.cost)) return false;
   if (!reply.prompt_tokens || !reply.completion_tokens) return false;
-  return exchange.cost == AnswerCost(rung, *reply.prompt_tokens, *reply.completion_tokens);
+  return exchange.cost ==
+         AnswerCost(rung, *reply.prompt_tokens, *reply.completion_tokens) + replaced;
 }
 
 }  // namespace
@@ -151,8 +172,9 @@ DemoOutcome JoinOutcome(const simulate::RecordedQuestion& question,
     return attempt.kind == ledger::AttemptKind::kFallback;
   });
   // Without an answer nothing can be recomputed, and nothing was paid for.
-  outcome.cost_agrees =
-      rung != nullptr ? CostAgrees(reply, *exchange, *rung) : exchange->cost == NanoDollars{};
+  outcome.cost_agrees = rung != nullptr ? CostAgrees(reply, *exchange, *rung,
+                                                     ReplacedCost(*exchange, ladder, outcome.tiers))
+                                        : exchange->cost == NanoDollars{};
   return outcome;
 }
 

@@ -132,6 +132,7 @@ TEST(Outcomes, JoinReplyAndLedger) {
   exchange.cost = AnswerCost(ladder[0], 3, 3);
   exchange.decision.decide_time = std::chrono::microseconds(20);
   exchange.attempts.resize(2);
+  exchange.attempts[0].error = "upstream";
   exchange.attempts[1].kind = ledger::AttemptKind::kFallback;
   DemoReply reply;
   reply.status = 200;
@@ -162,6 +163,13 @@ TEST(Outcomes, JoinReplyAndLedger) {
   wrong.error = "status 503";
   EXPECT_EQ(join(wrong, &exchange).delivered, -1);
   exchange.cost += NanoDollars(1);
+  EXPECT_FALSE(join(reply, &exchange).cost_agrees);
+
+  // An answer that did not pass its checks is paid for too.
+  exchange.attempts[0] = {.provider = "", .model = "llama-70b-east"};
+  exchange.cost = AnswerCost(ladder[0], 3, 3) + outcome.tiers[1].cost;
+  EXPECT_TRUE(join(reply, &exchange).cost_agrees);
+  exchange.cost = AnswerCost(ladder[0], 3, 3);
   EXPECT_FALSE(join(reply, &exchange).cost_agrees);
 }
 

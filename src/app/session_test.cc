@@ -70,6 +70,7 @@ TEST_F(SessionTest, TheFloorStaysForAFewTurnsAndThenGoes) {
 }
 
 TEST_F(SessionTest, ASessionThatTheClientNamesNeedsNoHistory) {
+  Configure("feedback: {without_history: true}");
   session_ = "call-7";
   const auto alone = [&](const std::string& text, const std::string& answer) {
     NewConversation();
@@ -81,6 +82,16 @@ TEST_F(SessionTest, ASessionThatTheClientNamesNeedsNoHistory) {
   EXPECT_EQ(second.model, "b");
   session_ = "call-8";
   EXPECT_EQ(alone(kComplaint, kBetter).model, "a") << "another session";
+}
+
+TEST_F(SessionTest, FormsThatOneSessionSendsAreNoConversation) {
+  session_ = "batch";
+  for (const std::string number : {"11", "12", "13"}) {
+    NewConversation();
+    const Outcome out = Say("Translate invoice number " + number + " into French.", kPoor);
+    EXPECT_EQ(out.model, "a");
+  }
+  EXPECT_THAT(ledger_.feedback(), IsEmpty());
 }
 
 TEST_F(SessionTest, SessionsOfOtherCredentialsAreNotFound) {

@@ -118,6 +118,7 @@ void BuildFeedback(BuildContext& context) {
   const DefaultedSection section(Section(&context.root).Child("feedback"), "feedback");
   context.config.feedback = {
       .implicit = section.Bool("implicit"),
+      .without_history = section.Bool("without_history"),
       .act = section.Number("act"),
       .label = section.Number("label"),
       .floor_turns = static_cast<int>(section.Integer("floor_turns")),

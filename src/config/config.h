@@ -338,6 +338,7 @@ struct Verify {
 /// What is learned from clients and sessions; the table of the reference explains each.
 struct Feedback {
   bool implicit = true;
+  bool without_history = false;
   double act = 0;
   double label = 0;
   int floor_turns = 0;

@@ -123,6 +123,11 @@ constexpr auto kVerifyKeys = std::to_array<Key>({
      .type = kBool,
      .fallback = "true",
      .about = "Read dissatisfaction from the next turn; off = only POST /v1/feedback counts."},
+    {.path = "feedback.without_history",
+     .type = kBool,
+     .fallback = "false",
+     .about = "Read it also where a session is named but requests do not carry its turns. Only for "
+              "clients whose every request is a person's turn: forms and batches look alike."},
     {.path = "feedback.act",
      .type = kNumber,
      .fallback = "0.65",

@@ -49,7 +49,7 @@ void SessionTurn::Read(const Snapshot& snapshot, feedback::Sessions& sessions,
   if (!found_) return;
   warm_ = now - found_->session.answered < kCacheLifetime;
   const std::optional<feedback::LastTurns> last = feedback::LastTurnsOf(request.turns);
-  if (!last) return;
+  if (!last || !(last->has_previous || config.without_history)) return;
   feedback::Session& session = found_->session;
   const auto gap = std::chrono::duration_cast<std::chrono::milliseconds>(now - session.answered);
   const feedback::SignalReader& reader = feedback::SignalReader::BuiltIn();
