@@ -372,6 +372,8 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
                            : decide::Rule::kThresholds;
   made->options.band = config->routing.band;
   made->options.stakes = config->routing.stakes;
+  made->options.check_catches = config->routing.check_catches;
+  made->options.check_false_alarms = config->routing.check_false_alarms;
   for (const config::Preset& preset : config->presets) {
     made->options.workloads.push_back(ToWorkload(preset, config->tiers.size()));
   }

@@ -192,6 +192,9 @@ void BuildRouting(BuildContext& context) {
   }
   ReadThresholds(context, section);
   FindRouter(context, section);
+  const DefaultedSection cascade = section.Child("cascade");
+  routing.check_catches = cascade.Number("catches");
+  routing.check_false_alarms = cascade.Number("false_alarms");
   const DefaultedSection judge = section.Child("judge");
   ReadJudge(context, judge);
   ReadJudgeCalibration(context, judge.section().Child("calibration"));

@@ -205,7 +205,9 @@ struct Routing {
   std::map<std::string, double> share;  ///< tier → of the traffic, (0, 1)
   double band = 0;                      ///< half width, [0, 0.5)
   Judge judge;
-  std::filesystem::path router;       ///< artifact; empty = none was found (a warning says so)
+  double check_catches = 0;       ///< share of bad answers that checks send up; 0 = not counted on
+  double check_false_alarms = 0;  ///< and of good ones
+  std::filesystem::path router;   ///< artifact; empty = none was found (a warning says so)
   std::optional<NanoDollars> stakes;  ///< cost of one unacceptable answer, for expected_cost
   std::string preset;                 ///< of features that `workloads` does not name; empty = none
 };

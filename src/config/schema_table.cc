@@ -416,6 +416,21 @@ constexpr auto kConfigKeys = std::to_array<Key>({
      .type = kPrice,
      .about = "USD that one unacceptable answer of normal impact costs, for `expected_cost`. "
               "Default: the preset's."},
+    {.path = "routing.cascade",
+     .type = kMap,
+     .about =
+         "For `expected_cost`: what plans of the kind \"this tier, then the next where its checks "
+         "fail\" count on."},
+    {.path = "routing.cascade.catches",
+     .type = kNumber,
+     .fallback = "0",
+     .high = 1,
+     .about = "Share of bad answers that the checks find; 0 = no plan counts on them."},
+    {.path = "routing.cascade.false_alarms",
+     .type = kNumber,
+     .fallback = "0",
+     .high = 1,
+     .about = "Share of good answers that they send up as well."},
     {.path = "routing.preset",
      .type = kChoice,
      .fallback = "general",

@@ -252,25 +252,60 @@ class Chooser {
     return -1;
   }
 
+  /// What comes of asking a tier first.
+  struct Plan {
+    int next = -1;      // where its answer goes that fails its checks; -1 = it is served
+    double moved = 0;   // probability that it does
+    double bad = 0;     // probability that what is served in the end is not acceptable
+    NanoDollars cost;   // expected, of all attempts
+    NanoDollars total;  // and of what a bad answer costs
+  };
+
+  /// Whether two tiers' answers are acceptable is taken to hang together as closely as their
+  /// sufficiencies allow: what the better one cannot do, the other cannot either. So a caught
+  /// failure is repaired as seldom as it can be.
+  Plan PlanOf(int tier) const {
+    const double good = Sufficiency(tier);
+    Plan plan{.bad = 1 - good, .cost = *choice_.tiers[At(tier)].expected_cost, .total = {}};
+    const bool checked = choice_.checked && options_.check_catches > 0;
+    plan.next = checked ? choice_.Above(tier) : -1;
+    if (plan.next >= 0) {
+      const double better = Sufficiency(plan.next);
+      const double catches = options_.check_catches;
+      const double alarms = options_.check_false_alarms;
+      plan.moved = (1 - good) * catches + good * alarms;
+      plan.bad = (1 - good) * (1 - catches) + catches * std::min(1 - better, 1 - good) +
+                 alarms * std::max(0.0, good - better);
+      plan.cost += Expected(*choice_.tiers[At(plan.next)].expected_cost, plan.moved);
+    }
+    plan.total = plan.cost + Expected(choice_.stakes, plan.bad);
+    return plan;
+  }
+
   int CheapestWithRisk() const {
-    const auto total = [&](int tier) {
-      return *choice_.tiers[At(tier)].expected_cost +
-             ExpectedLoss(choice_.stakes, Sufficiency(tier));
-    };
     int best = choice_.Above(choice_.min - 1);
+    NanoDollars least = PlanOf(best).total;
     for (int tier = choice_.Above(best); tier >= 0; tier = choice_.Above(tier)) {
-      if (total(tier) < total(best)) best = tier;
+      const NanoDollars total = PlanOf(tier).total;
+      if (total >= least) continue;
+      best = tier;
+      least = total;
     }
     return best;
   }
 
   int LeastExpectedCost() {
-    const NanoDollars stakes = choice_.stakes;
     const int best = CheapestWithRisk();
+    const Plan plan = PlanOf(best);
+    std::string what = Name(best);
+    if (plan.next >= 0) {
+      what += fmt::format(", then {} where its checks fail ({} %),", Name(plan.next),
+                          std::lround(plan.moved * 100));
+    }
     steps_.push_back({StepKind::kCost, -1, best,
-                      fmt::format("{} is cheapest, risk included: ${} + {} % of ${} at stake",
-                                  Name(best), FormatUsd(*choice_.tiers[At(best)].expected_cost),
-                                  std::lround((1 - Sufficiency(best)) * 100), FormatUsd(stakes))});
+                      fmt::format("{} is cheapest, risk included: ${} + {} % of ${} at stake", what,
+                                  FormatUsd(plan.cost), std::lround(plan.bad * 100),
+                                  FormatUsd(choice_.stakes))});
     return best;
   }
 
@@ -306,9 +341,13 @@ Chosen ChooseTier(const Options& options, const Choice& choice, std::vector<Step
   return Chooser(options, choice, steps).Choose();
 }
 
+NanoDollars Expected(NanoDollars amount, double probability) {
+  const auto millionths = static_cast<__int128>(std::llround(probability * 1e6));
+  return NanoDollars(static_cast<std::int64_t>(amount.value() * millionths / 1'000'000));
+}
+
 NanoDollars ExpectedLoss(NanoDollars stakes, double sufficiency) {
-  const auto risk = static_cast<__int128>(std::llround((1 - sufficiency) * 1e6));
-  return NanoDollars(static_cast<std::int64_t>(stakes.value() * risk / 1'000'000));
+  return Expected(stakes, 1 - sufficiency);
 }
 
 std::string Compare(double a, std::string_view sign, double b) {

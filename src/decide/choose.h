@@ -22,6 +22,7 @@ struct Choice {
   int max = 0;
   NanoDollars stakes = {};  ///< what an unacceptable answer costs
   bool far = false;         ///< nothing like the request is known
+  bool checked = false;     ///< answers are checked, and escalate where they fail
   std::optional<Judgement> judge = {};
 
   bool Open(int tier) const {
@@ -43,7 +44,10 @@ struct Chosen {
 /// Appends its steps; at least one tier must be open.
 Chosen ChooseTier(const Options& options, const Choice& choice, std::vector<Step>& steps);
 
-/// stakes × (1 − sufficiency), in millionths of the probability.
+/// amount × probability, in millionths of the probability.
+NanoDollars Expected(NanoDollars amount, double probability);
+
+/// stakes × (1 − sufficiency), likewise.
 NanoDollars ExpectedLoss(NanoDollars stakes, double sufficiency);
 
 /// "0.83 >= 0.62": two decimals, or four where two could hide that a is less.

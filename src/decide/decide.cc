@@ -197,6 +197,7 @@ class Run {
                   .stakes = NanoDollars(StakesOf(options_, input_.request.context).value() *
                                         input_.stakes_factor),
                   .far = input_.distance && *input_.distance > options_.far_distance,
+                  .checked = !decision_.checks.empty(),
                   .judge = input_.judge};
     decision_.steps.reserve(limits_.steps.size() + 3);
     AddConstraintSteps();

@@ -79,7 +79,8 @@ struct Input {
 /// threshold, else the
 ///    highest of the range (also when the router was not asked). Sufficiency need not grow with the
 ///    tier. Rule::kExpectedCost: least expected cost + stakes × (1 − sufficiency) (StakesOf), the
-///    cheaper tier on a tie; thresholds where a price is unknown.
+///    cheaper tier on a tie; thresholds where a price is unknown. Where answers are checked, a tier
+///    stands for the plan "this one, then the next where its checks fail" (Options::check_catches).
 /// 4. Judge, where Input::judge has its opinion of a tier: the rule is applied once more with that
 /// tier's sufficiency as the router and the judge see it together (the mean of their log-odds; with
 /// JudgeMode::kAlways, or without a router, as the judge alone sees it). The choice moves to the

@@ -190,6 +190,11 @@ bool Given(Situation& s, const std::string& key, const std::string& value) {
     for (std::size_t t = 0; t < s.options.tiers.size(); ++t) {
       if (s.options.tiers[t].name == value) s.available[t] = false;
     }
+  } else if (key == "checks_catch") {
+    s.options.check_catches = Numbers<double>(value).at(0);
+    s.options.check_false_alarms = Numbers<double>(value).at(1);
+  } else if (key == "unchecked") {
+    s.options.verify.clear();
   } else if (key == "judge") {
     s.options.judge = value == "always" ? JudgeMode::kAlways : JudgeMode::kInBand;
   } else if (key == "judge_says") {

@@ -146,6 +146,10 @@ struct Options {
   /// What an unacceptable answer of normal impact costs, for Rule::kExpectedCost; nothing = what
   /// the workload says.
   std::optional<NanoDollars> stakes = {};
+  /// For Rule::kExpectedCost: how often the checks of answers send a bad one, and a good one, up to
+  /// the next tier. Without a catch rate no plan counts on them.
+  double check_catches = 0;
+  double check_false_alarms = 0;
   std::vector<Workload> workloads;
   int workload =
       -1;  ///< index into `workloads` of features that `features` does not name; -1 = none
