@@ -19,6 +19,7 @@ using nlohmann::json;
 struct CheckOptions {
   std::string file = "triage.yaml";
   bool as_json = false;
+  bool force = false;
   bool reference = false;
 };
 
@@ -43,10 +44,10 @@ json ToJson(const config::Config& config) {
                     {"provider", model.provider},
                     {"provider_model", model.model},
                     {"context", model.context == 0 ? json() : json(model.context)}};
-      if (model.prices) {
-        entry["usd_per_million"] = {{"input", config::FormatPrice(model.prices->input)},
-                                    {"output", config::FormatPrice(model.prices->output)}};
-        entry["prices_from"] = model.prices->source;
+      if (const config::Prices* now = config::InForce(model.prices, config.read_on)) {
+        entry["usd_per_million"] = {{"input", config::FormatPrice(now->input)},
+                                    {"output", config::FormatPrice(now->output)}};
+        entry["prices_from"] = now->source;
       }
       chain.push_back(std::move(entry));
     }
@@ -64,7 +65,7 @@ int Check(const CheckOptions& options) {
     Print(config::ReferenceMarkdown());
     return 0;
   }
-  config::LoadResult result = config::Load(options.file);
+  config::LoadResult result = config::Load(options.file, {.allow_shut_down = options.force});
   if (options.as_json) {
     json problems = json::array();
     for (const config::Problem& problem : result.problems) problems.push_back(ToJson(problem));
@@ -87,6 +88,7 @@ void AddCheck(CLI::App& app, int& exit_code) {
       "check", "Print every problem of a configuration; exit 1 if any is an error");
   command->add_option("-c,--config", options->file, "Configuration file")->capture_default_str();
   command->add_flag("--json", options->as_json, "One JSON object instead of text");
+  command->add_flag("--force", options->force, "Accept models that are served no more");
   // Hidden: writes the table of docs/configuration.md.
   command->add_flag("--reference", options->reference)->group("");
   command->callback([options, &exit_code] { exit_code = Check(*options); });

@@ -34,13 +34,13 @@ Error Wrong(std::string message) {
   return {.code = ErrorCode::kInvalidRequest, .message = std::move(message)};
 }
 
-replay::Ladder ToLadder(const pipeline::Snapshot& snapshot) {
+replay::Ladder ToLadder(const pipeline::Snapshot& snapshot, WallTime now) {
   replay::Ladder ladder;
   for (std::size_t i = 0; i < snapshot.options.models.size(); ++i) {
     const decide::ModelOption& model = snapshot.options.models[i];
     ladder.models.push_back({.name = model.name,
                              .provider = model.provider,
-                             .prices = snapshot.models[i].prices,
+                             .prices = snapshot.models[i].prices.At(now),
                              .context_window = model.context_window,
                              .per_minute = {}});
   }
@@ -80,7 +80,7 @@ Result<std::string> Replay(const Arguments& arguments) {
   observe::Registry unseen;
   const auto snapshot = BuildSnapshot(*config, unseen, nullptr);
   if (!snapshot) return snapshot.error();
-  replay::Ladder ladder = ToLadder(**snapshot);
+  replay::Ladder ladder = ToLadder(**snapshot, now);
   for (const std::string& limit : arguments.limits) {
     const Result<void> read = ReadLimit(limit, ladder);
     if (!read) return read.error();

@@ -31,21 +31,21 @@ void WaitForStop(Gateway& gateway, const sigset_t& signals) {
   }
 }
 
-int Serve(const std::string& path) {
+int Serve(const std::string& path, const config::LoadOptions& load) {
   // Before any thread starts, so that all inherit the mask and only sigwait sees them.
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  Result<config::Snapshot> config = LoadConfig(path);
+  Result<config::Snapshot> config = LoadConfig(path, load);
   if (!config) {
     std::fputs(config.error().message.c_str(), stderr);
     return 1;
   }
   StartLogging(**config);
   Result<std::unique_ptr<Gateway>> gateway =
-      Gateway::Start({.config = *config, .load = [path] { return LoadConfig(path); }});
+      Gateway::Start({.config = *config, .load = [path, load] { return LoadConfig(path, load); }});
   if (!gateway) {
     observe::StopLog();
     std::fprintf(stderr, "triage: %s\n", gateway.error().message.c_str());
@@ -72,7 +72,10 @@ void AddServe(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("serve", "Run the gateway");
   auto path = std::make_shared<std::string>("triage.yaml");
   command->add_option("-c,--config", *path, "Configuration file")->capture_default_str();
-  command->callback([path, &exit_code] { exit_code = Serve(*path); });
+  auto load = std::make_shared<config::LoadOptions>();
+  command->add_flag("--force", load->allow_shut_down,
+                    "Start although models of the configuration are served no more");
+  command->callback([path, load, &exit_code] { exit_code = Serve(*path, *load); });
 }
 
 }  // namespace triage::app

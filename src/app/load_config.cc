@@ -5,7 +5,6 @@
 #include <string_view>
 #include <utility>
 
-#include "config/load.h"
 #include "config/summary.h"
 
 namespace triage::app {
@@ -26,8 +25,8 @@ Result<config::Snapshot> Accept(const config::LoadResult& loaded) {
 
 }  // namespace
 
-Result<config::Snapshot> LoadConfig(const std::string& path) {
-  return Accept(config::Load(path));
+Result<config::Snapshot> LoadConfig(const std::string& path, const config::LoadOptions& options) {
+  return Accept(config::Load(path, options));
 }
 
 Result<config::Snapshot> LoadExample(const std::string& name) {
@@ -37,7 +36,9 @@ Result<config::Snapshot> LoadExample(const std::string& name) {
     if (variable.ends_with("_KEY")) return "unused";
     return std::nullopt;
   };
-  return Accept(config::Parse(config::BuiltInExample(name), name, lookup, "."));
+  // Nobody is called: what is served no more does for looking at.
+  return Accept(
+      config::Parse(config::BuiltInExample(name), name, lookup, ".", {.allow_shut_down = true}));
 }
 
 }  // namespace triage::app

@@ -66,13 +66,27 @@ void CountVerdicts(observe::Registry& registry, pipeline::Snapshot& made) {
   }
 }
 
-prices::ModelPrices ToPrices(const config::Prices& from) {
+prices::TokenPrices ToTokenPrices(const config::TokenPrices& from) {
   return {.fresh_input = from.input,
           .cache_read = from.cache_read,
           .cache_write_5m = from.cache_write_5m,
           .cache_write_1h = from.cache_write_1h,
           .output = from.output,
           .reasoning = from.reasoning};
+}
+
+prices::PriceBook ToPriceBook(const std::vector<config::Prices>& from) {
+  std::vector<prices::PriceBook::Entry> entries;
+  for (const config::Prices& one : from) {
+    prices::ModelPrices made{ToTokenPrices(one), one.per_request, one.per_image, one.batch, {}};
+    if (one.long_context) {
+      made.long_context = prices::LongContext{.above = one.long_context->above,
+                                              .prices = ToTokenPrices(one.long_context->prices)};
+    }
+    entries.push_back(
+        {.from = one.from ? WallTime(*one.from) : WallTime::min(), .prices = std::move(made)});
+  }
+  return prices::PriceBook(std::move(entries));
 }
 
 llm::AttemptLimits ToLimits(const config::Timeouts& from) {
@@ -302,11 +316,11 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
                                .capabilities = ToCapabilities(model.capabilities),
                                .unsent = ToCapabilities(provider.cannot)};
     pipeline::ModelView view;
-    if (model.prices) {
-      option.input = model.prices->input;
-      option.output = model.prices->output;
-      view.prices = ToPrices(*model.prices);
+    if (const config::Prices* now = config::InForce(model.prices, config->read_on)) {
+      option.input = now->input;
+      option.output = now->output;
     }
+    view.prices = ToPriceBook(model.prices);
     view.limits = ToLimits(provider.timeouts);
     if (provider.on_disconnect == llm::OnDisconnect::kDrain) view.drain = provider.drain_limit;
     if (resilience != nullptr) {

@@ -5,12 +5,15 @@
 
 namespace triage {
 
-NanoDollars CostSum::Rounded() const {
-  constexpr __int128 kMillion = 1'000'000;
-  __int128 shifted = sum_ + kMillion / 2;
-  __int128 quotient = shifted / kMillion;
+NanoDollars CostSum::Rounded(Share charged) const {
+  // A whole attempt stays below 1e25 (1e9 tokens at 1e15 a million, in six classes), so that the
+  // product with a share stays below 1e34 and 128 bits hold it.
+  const bool whole = charged.billionths == Share::kWhole;
+  const __int128 unit = whole ? __int128{kMillion} : __int128{kMillion} * Share::kWhole;
+  __int128 shifted = (whole ? sum_ : sum_ * charged.billionths) + unit / 2;
+  __int128 quotient = shifted / unit;
   // Division truncates towards zero; half-up means towards plus infinity.
-  if (shifted < 0 && shifted % kMillion != 0) --quotient;
+  if (shifted < 0 && shifted % unit != 0) --quotient;
   constexpr __int128 kMax = std::numeric_limits<std::int64_t>::max();
   constexpr __int128 kMin = std::numeric_limits<std::int64_t>::min();
   return NanoDollars(static_cast<std::int64_t>(std::clamp(quotient, kMin, kMax)));

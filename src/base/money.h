@@ -47,6 +47,15 @@ struct PricePerMillion {
   constexpr auto operator<=>(const PricePerMillion&) const = default;
 };
 
+/// A part of a whole, exact to nine decimals: 0.5 is 500,000,000.
+struct Share {
+  static constexpr std::int64_t kWhole = 1'000'000'000;
+
+  std::int64_t billionths = kWhole;
+
+  constexpr auto operator<=>(const Share&) const = default;
+};
+
 /// Sums `tokens × price` over token classes in 128 bits, to be rounded half-up once per attempt.
 class CostSum {
  public:
@@ -54,10 +63,18 @@ class CostSum {
     sum_ += static_cast<__int128>(tokens) * price.nano_dollars;
   }
 
-  /// The sum in nano-dollars, rounded half-up; saturates at the ends of 64 bits.
-  NanoDollars Rounded() const;
+  /// `count` times a price for a whole thing: a request, an image.
+  void AddEach(std::int64_t count, NanoDollars price) {
+    sum_ += static_cast<__int128>(count) * price.value() * kMillion;
+  }
+
+  /// The share of the sum that is charged, in nano-dollars, rounded half-up; saturates at the ends
+  /// of 64 bits.
+  NanoDollars Rounded(Share charged = {}) const;
 
  private:
+  static constexpr std::int64_t kMillion = 1'000'000;
+
   __int128 sum_ = 0;  // nano-dollars × 1e6
 };
 

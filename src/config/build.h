@@ -23,6 +23,7 @@ struct BuildContext {
   const EnvLookup& env;
   Config& config;
   Problems& problems;
+  bool allow_shut_down = false;  ///< models that are served no more are warned of, not refused
 
   /// Reports `node` unless it names one of `names`. `what` is "model", "tier", …
   bool CheckReference(const Node& node, const std::string& path, std::string_view what,

@@ -2,9 +2,11 @@
 #include <array>
 #include <map>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "config/build.h"
+#include "config/prices.h"
 #include "config/scalars.h"
 #include "config/section.h"
 
@@ -16,6 +18,17 @@ bool IsAlias(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return IsName(std::string_view(&c, 1)) || c == '/' || c == ':' || c == '@';
   });
+}
+
+// Whether a provider is one of these kinds at its own address: what somebody else serves under the
+// same name of a model has a life of its own.
+bool IsOwnService(const BuildContext& context, const std::string& provider,
+                  const std::vector<std::string>& kinds) {
+  const Provider* found = context.config.FindProvider(provider);
+  if (found == nullptr || std::ranges::find(kinds, found->type) == kinds.end()) return false;
+  const Node* providers = Section(&context.root).Get("providers");
+  const Node* own = providers == nullptr ? nullptr : providers->Find(provider);
+  return own != nullptr && Section(own).Get("base_url") == nullptr;
 }
 
 // Names that clients write with a meaning of their own.
@@ -34,11 +47,47 @@ void FillFromCatalogue(const BuildContext& context, const Section& section, Mode
     model.capabilities = *known->capabilities;
   }
   if (section.Get("prices") != nullptr) {
-    model.prices = ReadPrices(section.Get("prices"));
-    if (model.prices) model.prices->source = "configuration";
+    model.prices =
+        ReadPrices(section.Get("prices"), "models." + model.name + ".prices", context.problems);
+    for (Prices& prices : model.prices) prices.source = "configuration";
   } else if (known != nullptr) {
     model.prices = known->prices;
   }
+  model.shut_down = section.Date("shut_down");
+  if (!model.shut_down && known != nullptr && known->lifecycle &&
+      IsOwnService(context, model.provider, known->lifecycle->at)) {
+    model.shut_down = known->lifecycle->shut_down;
+  }
+}
+
+// Warnings grow more pressing as the day comes nearer: 90, 30 and 7 days ahead.
+void CheckLifecycle(const BuildContext& context, const Node& pinned, const std::string& path,
+                    const Model& model) {
+  if (!model.shut_down) return;
+  const CatalogueModel* known = context.catalogue.Find(model.model);
+  std::string remedy = "a model that is still served";
+  if (known != nullptr && known->lifecycle && !known->lifecycle->successor.empty()) {
+    remedy = fmt::format("its provider advises {}", known->lifecycle->successor);
+  }
+  const auto left = (*model.shut_down - context.config.read_on).count();
+  const std::string day = fmt::format("{:%Y-%m-%d}", *model.shut_down);
+  if (left <= 0) {
+    const std::string message =
+        fmt::format("'{}' is not served any more since {}", pinned.raw, day);
+    if (context.allow_shut_down) {
+      context.problems.Warning(pinned.at, path + ".model", message, remedy);
+    } else {
+      context.problems.Error(pinned.at, path + ".model", message, remedy + "; --force passes it");
+    }
+    return;
+  }
+  if (left > 90) return;
+  const std::string_view urgency = left <= 7 ? "within a week" : left <= 30 ? "within a month" : "";
+  context.problems.Warning(
+      pinned.at, path + ".model",
+      fmt::format("'{}' will not be served any more from {} on: {} day{} left{}{}", pinned.raw, day,
+                  left, left == 1 ? "" : "s", urgency.empty() ? "" : ", move ", urgency),
+      remedy);
 }
 
 struct Word {
@@ -101,7 +150,8 @@ void CheckModel(const BuildContext& context, const Node::Entry& entry, const Mod
                                          pinned->raw),
                              "a name with its version or date");
   }
-  if (!model.prices && section.Get("prices") == nullptr) {
+  CheckLifecycle(context, *pinned, path, model);
+  if (model.prices.empty() && section.Get("prices") == nullptr) {
     context.problems.Warning(entry.at, path,
                              "no prices here or in the catalogue: its cost will be unknown",
                              "prices: {input: …, output: …}");

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "config/environment.h"
+#include "config/prices.h"
 #include "config/schema.h"
 #include "config/section.h"
 
@@ -54,10 +55,16 @@ Catalogue Catalogue::Parse(std::string_view text, Problems& problems) {
     if (section.Get("capabilities") != nullptr) {
       model.capabilities = ReadCapabilities(section.Texts("capabilities"));
     }
-    model.prices = ReadPrices(section.Get("prices"));
-    if (model.prices) {
-      model.prices->source = section.Text("source").value_or("");
-      model.prices->as_of = section.Text("as_of").value_or("");
+    model.prices = ReadPrices(section.Get("prices"), fmt::format("models[{}].prices", i), problems);
+    for (Prices& prices : model.prices) {
+      prices.source = section.Text("source").value_or("");
+      prices.as_of = section.Text("as_of").value_or("");
+    }
+    const Section lifecycle = section.Child("lifecycle");
+    if (const auto shut_down = lifecycle.Date("shut_down")) {
+      model.lifecycle = {.at = lifecycle.Texts("at"),
+                         .shut_down = *shut_down,
+                         .successor = lifecycle.Text("successor").value_or("")};
     }
     catalogue.models_.push_back(std::move(model));
   }

@@ -17,7 +17,16 @@ struct CatalogueModel {
   std::int64_t context = 0;           ///< 0 = unknown
   std::int64_t max_output = 0;
   std::optional<Capabilities> capabilities;
-  std::optional<Prices> prices;
+  std::vector<Prices> prices;  ///< in the order of days
+
+  /// When its provider stops serving it.
+  struct Lifecycle {
+    std::vector<std::string> at;  ///< kinds of providers
+    std::chrono::sys_days shut_down;
+    std::string successor;  ///< may be empty
+  };
+
+  std::optional<Lifecycle> lifecycle;
 };
 
 /// Known models with dated list prices, looked up by the provider's own name of a model.

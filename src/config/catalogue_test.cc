@@ -47,21 +47,21 @@ TEST(Catalogue, TheBuiltInOneHasNoProblemsAndThePricesOfTheRecordedExperiments) 
                                        {"gpt-4", "30.00", "60.00"}}) {
     const CatalogueModel* model = catalogue.Find(recorded.name);
     ASSERT_NE(model, nullptr) << recorded.name;
-    EXPECT_EQ(FormatPrice(model->prices->input), recorded.input) << recorded.name;
-    EXPECT_EQ(FormatPrice(model->prices->output), recorded.output) << recorded.name;
+    EXPECT_EQ(FormatPrice(model->prices.front().input), recorded.input) << recorded.name;
+    EXPECT_EQ(FormatPrice(model->prices.front().output), recorded.output) << recorded.name;
     EXPECT_GT(model->context, 0) << recorded.name;
-    EXPECT_EQ(model->prices->as_of.size(), 10U) << recorded.name;
-    EXPECT_FALSE(model->prices->source.empty()) << recorded.name;
+    EXPECT_EQ(model->prices.front().as_of.size(), 10U) << recorded.name;
+    EXPECT_FALSE(model->prices.front().source.empty()) << recorded.name;
   }
 }
 
 TEST(Catalogue, TokenClassesWithoutAPriceCostWhatTheirNeighbourCosts) {
   Catalogue catalogue = BuiltIn();
-  const Prices& gpt = *catalogue.Find("gpt-4o-2024-08-06")->prices;
+  const Prices& gpt = catalogue.Find("gpt-4o-2024-08-06")->prices.front();
   EXPECT_EQ(FormatPrice(gpt.cache_read), "1.25");
   EXPECT_EQ(gpt.cache_write_5m, gpt.input);
   EXPECT_EQ(gpt.reasoning, gpt.output);
-  const Prices& opus = *catalogue.Find("claude-3-opus-20240229")->prices;
+  const Prices& opus = catalogue.Find("claude-3-opus-20240229")->prices.front();
   EXPECT_EQ(FormatPrice(opus.cache_write_5m), "18.75");
   EXPECT_EQ(opus.cache_write_1h, opus.cache_write_5m);
 }

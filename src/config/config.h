@@ -138,16 +138,35 @@ struct Provider {
 
 /// One price per disjoint token class. What a source does not name costs what its nearest dearer
 /// class costs: cache reads and writes as input, reasoning as output.
-struct Prices {
+struct TokenPrices {
   PricePerMillion input;
   PricePerMillion output;
   PricePerMillion cache_read;
   PricePerMillion cache_write_5m;
   PricePerMillion cache_write_1h;
   PricePerMillion reasoning;
+
+  bool operator==(const TokenPrices&) const = default;
+};
+
+/// What a model charges from a day on, until the day of the next.
+struct Prices : TokenPrices {
+  struct LongContext {
+    std::int64_t above = 0;  ///< input tokens of a call
+    TokenPrices prices;      ///< then those of all its tokens
+  };
+
+  std::optional<std::chrono::sys_days> from;  ///< nothing = ever since; only the first has none
+  NanoDollars per_request;
+  NanoDollars per_image;
+  std::optional<Share> batch;  ///< of the usual price, in batches; nothing = not known
+  std::optional<LongContext> long_context;
   std::string source;  ///< "configuration", or the catalogue's source
   std::string as_of;   ///< YYYY-MM-DD of a catalogue price; empty for the configuration's
 };
+
+/// The prices that are in force on a day; null when none are. `prices` in the order of days.
+const Prices* InForce(const std::vector<Prices>& prices, std::chrono::sys_days day);
 
 struct Model {
   std::string name;             ///< Triage's
@@ -156,7 +175,8 @@ struct Model {
   std::int64_t context = 0;     ///< tokens; 0 = unknown, not checked
   std::int64_t max_output = 0;  ///< tokens; 0 = unknown
   Capabilities capabilities;
-  std::optional<Prices> prices;  ///< nothing = cost unknown, never zero
+  std::vector<Prices> prices;  ///< in the order of days; empty = cost unknown, never zero
+  std::optional<std::chrono::sys_days> shut_down;  ///< when its provider stops serving it, if told
   std::vector<std::string> aliases;
 };
 
@@ -374,6 +394,7 @@ struct Log {
 /// it refer to things that exist.
 struct Config {
   std::string version;  ///< 16 hex digits; differs when text, environment or catalogue differ
+  std::chrono::sys_days read_on;  ///< the day (UTC) on which it was read
   bool production = false;
   Listen listen;
   Limits limits;

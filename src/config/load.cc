@@ -92,7 +92,7 @@ bool HasErrors(const std::vector<Problem>& problems) {
 }  // namespace
 
 LoadResult Parse(std::string_view text, std::string_view name, const EnvLookup& env,
-                 const fs::path& base_dir) {
+                 const fs::path& base_dir, const LoadOptions& options) {
   Problems problems{std::string(name)};
   Node root = ParseYaml(text, problems);
   LoadResult result;
@@ -107,7 +107,16 @@ LoadResult Parse(std::string_view text, std::string_view name, const EnvLookup& 
   Problems of_kinds("built-in providers");
   const ProviderCatalogue kinds = ProviderCatalogue::Parse(BuiltInProviders(), of_kinds);
   TRIAGE_CHECK(!of_kinds.has_errors());  // a test reads it
-  BuildContext context{root, catalogue.catalogue, kinds, base_dir, env, *config, problems};
+  config->read_on = options.today.value_or(
+      std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()));
+  BuildContext context{.root = root,
+                       .catalogue = catalogue.catalogue,
+                       .kinds = kinds,
+                       .base_dir = base_dir,
+                       .env = env,
+                       .config = *config,
+                       .problems = problems,
+                       .allow_shut_down = options.allow_shut_down};
   Build(context);
   config->version = VersionOf(text, catalogue.text, digest);
   result.problems = std::move(problems).Sorted();
@@ -117,14 +126,14 @@ LoadResult Parse(std::string_view text, std::string_view name, const EnvLookup& 
   return result;
 }
 
-LoadResult Load(const fs::path& path) {
+LoadResult Load(const fs::path& path, const LoadOptions& options) {
   auto text = ReadFile(path);
   if (!text) {
     Problems problems(path.string());
     problems.Error({}, "", text.error().message, "a configuration; `triage init` writes one");
     return {.config = nullptr, .problems = std::move(problems).Sorted()};
   }
-  return Parse(*text, path.string(), ProcessEnvironment(), path.parent_path());
+  return Parse(*text, path.string(), ProcessEnvironment(), path.parent_path(), options);
 }
 
 }  // namespace triage::config

@@ -15,6 +15,9 @@ namespace triage::config {
 namespace {
 
 namespace fs = std::filesystem;
+/// The day for which the tests load: models of the catalogue come to their ends.
+constexpr std::chrono::sys_days kToday = std::chrono::year(2026) / 11 / 24;
+
 using Variables = std::map<std::string, std::string, std::less<>>;
 
 EnvLookup Lookup(Variables variables) {
@@ -45,7 +48,7 @@ std::string Fine(std::string_view more = "") {
 }
 
 LoadResult ParseText(std::string_view text, Variables variables = {{"KEY", "k"}}) {
-  return Parse(text, "t.yaml", Lookup(std::move(variables)), "/conf");
+  return Parse(text, "t.yaml", Lookup(std::move(variables)), "/conf", {.today = kToday});
 }
 
 TEST(Load, AMinimalFileHasAllDefaults) {
@@ -81,13 +84,13 @@ TEST(Load, ProvidersModelsAndTiersAreAsWritten) {
   EXPECT_EQ(small->name, "small");
   EXPECT_EQ(small->context, 131072);  // from the catalogue
   EXPECT_TRUE(small->capabilities.tools);
-  EXPECT_EQ(small->prices->as_of, "2024-07-23");
+  EXPECT_EQ(small->prices.front().as_of, "2024-07-23");
   const Model* large = config.FindModel("large");
   ASSERT_NE(large, nullptr);
   EXPECT_EQ(large->context, 1000);
   EXPECT_FALSE(large->capabilities.tools);
-  EXPECT_EQ(large->prices->input.nano_dollars, 100'000'000);
-  EXPECT_EQ(large->prices->source, "configuration");
+  EXPECT_EQ(large->prices.front().input.nano_dollars, 100'000'000);
+  EXPECT_EQ(large->prices.front().source, "configuration");
   ASSERT_EQ(config.tiers.size(), 2U);
   EXPECT_EQ(config.tiers[0].chain, (std::vector<std::string>{"small", "large"}));
   EXPECT_EQ(config.tiers[1].chain, (std::vector<std::string>{"large"}));
@@ -186,7 +189,7 @@ TEST(Load, PricesOfTheFileAreExactAndWinOverTheCatalogue) {
       "1000000, cache_read: 0}}}\n"
       "tiers: [{name: only, chain: m}]\n");
   ASSERT_TRUE(result.ok()) << AllProblems(result);
-  const Prices& prices = *result.config->models.at(0).prices;
+  const Prices& prices = result.config->models.at(0).prices.front();
   EXPECT_EQ(prices.input.nano_dollars, 1);
   EXPECT_EQ(prices.output.nano_dollars, 1'000'000'000'000'000);
   EXPECT_EQ(prices.cache_read.nano_dollars, 0);
@@ -321,17 +324,17 @@ TEST(Load, ExamplesLoadWithoutProblems) {
                     {"TOGETHER_API_KEY", "c"},
                     {"ANTHROPIC_API_KEY", "d"}};
   for (std::string_view name : {"start-simple", "three-tier"}) {
-    LoadResult result = Parse(BuiltInExample(name), name, Lookup(keys), "/conf");
+    LoadResult result = Parse(BuiltInExample(name), name, Lookup(keys), "/conf", {.today = kToday});
     ASSERT_TRUE(result.ok()) << AllProblems(result);
     for (const Problem& problem : result.problems) {
       // Whether the shipped router lies near the test program is not the example's business.
       EXPECT_EQ(problem.path, "routing.router") << ToString(problem);
     }
     for (const Model& model : result.config->models) {
-      EXPECT_TRUE(model.prices.has_value()) << model.name;
+      EXPECT_FALSE(model.prices.empty()) << model.name;
       EXPECT_GT(model.context, 0) << model.name;
     }
-    EXPECT_FALSE(Parse(BuiltInExample(name), name, Lookup({}), "/conf").ok());
+    EXPECT_FALSE(Parse(BuiltInExample(name), name, Lookup({}), "/conf", {.today = kToday}).ok());
   }
   EXPECT_EQ(BuiltInExample("none"), "");
 }

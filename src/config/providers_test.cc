@@ -38,7 +38,8 @@ LoadResult Loaded(std::string_view providers) {
           ", model: x, capabilities: [tools, vision, json_schema, documents], prices: {input: 1, "
           "output: 1}}}\n"
           "tiers: [{name: t, chain: m}]\nrouting: {router: config/providers.yaml}\n";
-  return Parse(text, "t.yaml", env, TRIAGE_SOURCE_DIR);
+  return Parse(text, "t.yaml", env, TRIAGE_SOURCE_DIR,
+               {.today = std::chrono::year(2026) / 11 / 24});
 }
 
 std::string Problems(const LoadResult& result) {

@@ -152,6 +152,19 @@ bool IsHttpUrl(std::string_view text) {
       .has_value();
 }
 
+std::optional<std::chrono::sys_days> ParseDate(std::string_view text) {
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
+  const auto year = ParseInteger(text.substr(0, 4));
+  const auto month = ParseInteger(text.substr(5, 2));
+  const auto day = ParseInteger(text.substr(8, 2));
+  if (!year || !month || !day) return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day))};
+  if (!date.ok()) return std::nullopt;
+  return std::chrono::sys_days(date);
+}
+
 bool IsName(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return IsAlnum(c) || c == '.' || c == '_' || c == '-';

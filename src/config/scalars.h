@@ -32,6 +32,9 @@ std::optional<Address> ParseAddress(std::string_view text);
 /// http:// or https:// with a host, without user, query and fragment.
 bool IsHttpUrl(std::string_view text);
 
+/// A day of the calendar: 2024-07-23.
+std::optional<std::chrono::sys_days> ParseDate(std::string_view text);
+
 /// Letters, digits, '.', '_', '-'; not empty.
 bool IsName(std::string_view text);
 

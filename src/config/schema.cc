@@ -25,7 +25,8 @@ bool IsSecret(Type type) {
 }
 
 bool IsContainer(Type type) {
-  return type == Type::kMap || type == Type::kNamedMap || type == Type::kMapList;
+  return type == Type::kMap || type == Type::kNamedMap || type == Type::kMapList ||
+         type == Type::kMaps;
 }
 
 std::vector<std::string> Choices(const Key& key) {
@@ -43,14 +44,6 @@ bool InRange(const Key& key, double value) {
   return value >= key.low && (key.high == 0 || value <= key.high);
 }
 
-bool IsDate(std::string_view text) {
-  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
-  auto month = ParseInteger(text.substr(5, 2));
-  auto day = ParseInteger(text.substr(8, 2));
-  return ParseInteger(text.substr(0, 4)) && month && day && *month >= 1 && *month <= 12 &&
-         *day >= 1 && *day <= 31;
-}
-
 bool HasControl(std::string_view text) {
   return std::ranges::any_of(text, [](char c) {
     auto byte = static_cast<unsigned char>(c);
@@ -62,6 +55,7 @@ bool Fits(const Key& key, std::string_view text) {
   switch (key.type) {
     case Type::kMap:
     case Type::kNamedMap:
+    case Type::kMaps:
     case Type::kMapList: return false;
     case Type::kText:
     case Type::kTextList:
@@ -93,7 +87,7 @@ bool Fits(const Key& key, std::string_view text) {
     }
     case Type::kDuration: return ParseDuration(text).has_value();
     case Type::kPrice: return ParsePrice(text).has_value();
-    case Type::kDate: return IsDate(text);
+    case Type::kDate: return ParseDate(text).has_value();
   }
   return false;
 }
@@ -199,11 +193,16 @@ class Checker {
 
   void CheckContainer(Node& node, const Key& key, const std::string& path) {
     if (node.is_null()) return;  // a section whose lines are all commented out
-    Node::Kind wanted = key.type == Type::kMapList ? Node::Kind::kList : Node::Kind::kMap;
-    if (node.kind != wanted) return ReportShape(node, key, path);
     std::string pattern(key.path);
+    if (key.type == Type::kMaps && node.kind == Node::Kind::kMap) {
+      return CheckMap(node, pattern + "[]", path);
+    }
+    const bool list = key.type == Type::kMapList || key.type == Type::kMaps;
+    if (node.kind != (list ? Node::Kind::kList : Node::Kind::kMap)) {
+      return ReportShape(node, key, path);
+    }
     if (key.type == Type::kMap) return CheckMap(node, pattern, path);
-    if (key.type == Type::kMapList) {
+    if (list) {
       for (std::size_t i = 0; i < node.items.size(); ++i) {
         Node& item = node.items[i];
         std::string child = fmt::format("{}[{}]", path, i);
@@ -269,6 +268,7 @@ std::string TypeName(const Key& key) {
     case Type::kMap: return "map";
     case Type::kNamedMap: return "map by name";
     case Type::kMapList: return "list of maps";
+    case Type::kMaps: return "map or list of maps";
     case Type::kText: return "text";
     case Type::kSecret: return "secret text";
     case Type::kName: return "name";
@@ -313,6 +313,7 @@ std::string Expected(const Key& key) {
     case Type::kMap: return "a map of keys";
     case Type::kNamedMap: return "a map from names to values";
     case Type::kMapList: return "a list of maps";
+    case Type::kMaps: return "a map of keys or a list of such maps";
     case Type::kText: return "text";
     case Type::kSecret: return "text such as ${NAME}, without control characters";
     case Type::kName: return "a name of letters, digits, '.', '_' and '-'";

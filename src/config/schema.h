@@ -15,6 +15,7 @@ enum class Type : std::uint8_t {
   kMap,           ///< known keys, each with a line of its own in the table
   kNamedMap,      ///< names chosen by the user; the table's path goes on with `.*`
   kMapList,       ///< list of maps; the table's path goes on with `[]`
+  kMaps,          ///< the same; one map stands for a list of one
   kTextsAndMaps,  ///< list of texts and maps; the maps' keys as of kMapList
   kText,
   kSecret,

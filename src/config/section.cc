@@ -36,6 +36,19 @@ std::optional<double> Section::Number(std::string_view key) const {
   return text ? ParseNumber(*text) : std::nullopt;
 }
 
+std::optional<PricePerMillion> Section::Price(std::string_view key) const {
+  auto text = Text(key);
+  if (!text) return std::nullopt;
+  auto parsed = ParsePrice(*text);
+  if (!parsed) return std::nullopt;
+  return *parsed;
+}
+
+std::optional<std::chrono::sys_days> Section::Date(std::string_view key) const {
+  auto text = Text(key);
+  return text ? ParseDate(*text) : std::nullopt;
+}
+
 std::string DefaultedSection::Text(std::string_view key) const {
   if (auto given = section_.Text(key)) return *given;
   std::string path = pattern_.empty() ? std::string(key) : pattern_ + "." + std::string(key);
@@ -76,6 +89,16 @@ std::vector<const Node*> Scalars(const Node* node) {
   return scalars;
 }
 
+std::vector<const Node*> Maps(const Node* node) {
+  std::vector<const Node*> maps;
+  if (node == nullptr) return maps;
+  if (node->kind == Node::Kind::kMap) maps.push_back(node);
+  for (const Node& item : node->items) {
+    if (item.kind == Node::Kind::kMap) maps.push_back(&item);
+  }
+  return maps;
+}
+
 Capabilities ReadWords(const std::vector<std::string>& names) {
   auto has = [&](std::string_view name) { return std::ranges::find(names, name) != names.end(); };
   return {.tools = has("tools"),
@@ -94,28 +117,6 @@ Capabilities ReadCapabilities(const std::vector<std::string>& names) {
   capabilities.json = capabilities.json || capabilities.json_schema;
   capabilities.image_urls = capabilities.vision;
   return capabilities;
-}
-
-std::optional<Prices> ReadPrices(const Node* node) {
-  Section section(node);
-  auto price = [&](std::string_view key) -> std::optional<PricePerMillion> {
-    auto text = section.Text(key);
-    if (!text) return std::nullopt;
-    auto parsed = ParsePrice(*text);
-    if (!parsed) return std::nullopt;
-    return *parsed;
-  };
-  auto input = price("input");
-  auto output = price("output");
-  if (!input || !output) return std::nullopt;
-  Prices prices;
-  prices.input = *input;
-  prices.output = *output;
-  prices.cache_read = price("cache_read").value_or(*input);
-  prices.cache_write_5m = price("cache_write_5m").value_or(*input);
-  prices.cache_write_1h = price("cache_write_1h").value_or(prices.cache_write_5m);
-  prices.reasoning = price("reasoning").value_or(*output);
-  return prices;
 }
 
 }  // namespace triage::config

@@ -27,6 +27,8 @@ class Section {
   std::vector<std::string> Texts(std::string_view key) const;
   std::optional<std::int64_t> Integer(std::string_view key) const;
   std::optional<double> Number(std::string_view key) const;
+  std::optional<PricePerMillion> Price(std::string_view key) const;
+  std::optional<std::chrono::sys_days> Date(std::string_view key) const;
 
  private:
   const Node* map_;
@@ -61,14 +63,14 @@ class DefaultedSection {
 /// The scalars of a list, or the one scalar that stands for a list; without those reported.
 std::vector<const Node*> Scalars(const Node* node);
 
+/// The maps of a list, or the one map that stands for a list; without those reported.
+std::vector<const Node*> Maps(const Node* node);
+
 /// Exactly the capabilities of these words.
 Capabilities ReadWords(const std::vector<std::string>& names);
 
 /// Those of a model, with what they imply: one that follows schemas can write any JSON, and one
 /// that sees images can see them by URL, if its provider fetches them.
 Capabilities ReadCapabilities(const std::vector<std::string>& names);
-
-/// Nothing when input or output is missing.
-std::optional<Prices> ReadPrices(const Node* prices);
 
 }  // namespace triage::config

@@ -63,10 +63,9 @@ std::vector<Row> TierRows(const Config& config) {
     for (const std::string& member : tier.chain) {
       const Model& model = *config.FindModel(member);
       std::string prices = "unknown";
-      if (model.prices) {
-        prices = FormatPrice(model.prices->input) + " / " + FormatPrice(model.prices->output);
-        prices += model.prices->as_of.empty() ? " (configuration)"
-                                              : " (catalogue, " + model.prices->as_of + ")";
+      if (const Prices* now = InForce(model.prices, config.read_on)) {
+        prices = FormatPrice(now->input) + " / " + FormatPrice(now->output);
+        prices += now->as_of.empty() ? " (configuration)" : " (catalogue, " + now->as_of + ")";
       }
       rows.push_back({name, model.name, model.provider + " / " + model.model,
                       ShowContext(model.context), prices});

@@ -6,9 +6,9 @@ namespace triage::pipeline {
 namespace {
 
 prices::ModelPrices Prices() {
-  return {.fresh_input = PricePerMillion{2'500'000'000},
-          .cache_read = PricePerMillion{1'250'000'000},
-          .output = PricePerMillion{10'000'000'000}};
+  return {{.fresh_input = PricePerMillion{2'500'000'000},
+           .cache_read = PricePerMillion{1'250'000'000},
+           .output = PricePerMillion{10'000'000'000}}};
 }
 
 TEST(Account, TakesTheProvidersOwnCount) {

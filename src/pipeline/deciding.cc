@@ -79,7 +79,7 @@ Result<decide::Decision> DecideRequest(const Snapshot& snapshot, const llm::Requ
       input.thresholds = std::span(thresholds).first(tiers - 1);
     }
   }
-  if (session != nullptr && automatic) session->Ask(snapshot, request, input);
+  if (session != nullptr && automatic) session->Ask(snapshot, request, clock.WallNow(), input);
   input.judge = judge;
   Result<decide::Decision> decision = decide::Decide(snapshot.options, input);
   if (decision) {

@@ -69,15 +69,16 @@ void Exchange::SettleTrace(std::size_t index, const Source* source,
       rounds_.rbegin(), rounds_.rend(), [&](const Round& one) { return one.first_trace <= index; });
   const dispatch::Candidate& candidate = candidates_[static_cast<std::size_t>(trace.candidate)];
   const auto model = static_cast<std::size_t>(candidate.model);
-  const prices::ModelPrices& prices = snapshot.models[model].prices;
+  const prices::ModelPrices& prices = snapshot.models[model].prices.At(time_);
   const llm::Reply* reply = source != nullptr ? source->reply.get() : nullptr;
   const bool answered = reply != nullptr;
   if (answered) dispatch::Settle(candidate, trace, error, worker_.clock, &worker_.random);
   const std::int64_t tokens_in = snapshot.models[model].window->Tokens(round.size).tokens;
   Learn(model, round, trace, reply);
+  const prices::Terms terms{.images = request_.extras.images};
   const Account account =
-      answered ? AccountForAnswer(prices, reply->summary(), tokens_in, source->relayed)
-               : AccountForFailure(prices, *trace.error, tokens_in);
+      answered ? AccountForAnswer(prices, reply->summary(), tokens_in, source->relayed, terms)
+               : AccountForFailure(prices, *trace.error, tokens_in, terms);
   attempt.kind = KindOf(trace, index == round.first_trace, round.kind);
   attempt.provider = snapshot.options.models[model].provider;
   attempt.model = candidate.name;
@@ -100,8 +101,8 @@ void Exchange::SettleTrace(std::size_t index, const Source* source,
   if (answered && account.usage && snapshot.options.baseline_model >= 0 &&
       round.request == &request_) {
     baseline_ = BaselineCost(
-        snapshot.models[static_cast<std::size_t>(snapshot.options.baseline_model)].prices,
-        *account.usage);
+        snapshot.models[static_cast<std::size_t>(snapshot.options.baseline_model)].prices.At(time_),
+        *account.usage, terms);
   }
   observe::ModelMetrics& metrics = *snapshot.models[model].metrics;
   metrics.Attempt(OutcomeOf(failure), attempt.total);

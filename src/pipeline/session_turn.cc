@@ -21,8 +21,9 @@ int TierIndex(const Snapshot& snapshot, std::string_view name) {
   return found == tiers.end() ? -1 : static_cast<int>(found - tiers.begin());
 }
 
-feedback::TurnPrices PricesOf(const Snapshot& snapshot, int model) {
-  const prices::ModelPrices& prices = snapshot.models[static_cast<std::size_t>(model)].prices;
+feedback::TurnPrices PricesOf(const Snapshot& snapshot, int model, WallTime now) {
+  const prices::ModelPrices& prices =
+      snapshot.models[static_cast<std::size_t>(model)].prices.At(now);
   const PricePerMillion input = prices.fresh_input.value_or(PricePerMillion{});
   return {.input = input,
           .cache_read = prices.cache_read.value_or(input),
@@ -81,7 +82,8 @@ void SessionTurn::Retry(std::string tier, std::string because) {
   escalated_ = true;
 }
 
-void SessionTurn::Ask(const Snapshot& snapshot, const llm::Request& request, decide::Input& input) {
+void SessionTurn::Ask(const Snapshot& snapshot, const llm::Request& request, WallTime time,
+                      decide::Input& input) {
   if (!retry_tier_.empty()) {
     input.floor = std::max(TierIndex(snapshot, retry_tier_), 0);
     input.floor_because = because_;
@@ -101,12 +103,12 @@ void SessionTurn::Ask(const Snapshot& snapshot, const llm::Request& request, dec
   const int model = snapshot.ModelIndex(session.model);
   const int tier = TierIndex(snapshot, session.tier);
   if (model < 0 || tier < 0 || session.cached_tokens == 0) return;
-  const feedback::TurnPrices current = PricesOf(snapshot, model);
+  const feedback::TurnPrices current = PricesOf(snapshot, model, time);
   gains_.clear();
   for (const decide::TierOption& candidate : snapshot.options.tiers) {
     gains_.push_back(
         feedback::WeighSwitch({.current = current,
-                               .candidate = PricesOf(snapshot, candidate.chain.front()),
+                               .candidate = PricesOf(snapshot, candidate.chain.front(), time),
                                .input_tokens = input.tokens_in,
                                .output_tokens = request.max_output_tokens > 0
                                                     ? request.max_output_tokens

@@ -30,8 +30,10 @@ class SessionTurn {
   /// Instead of Read, for a request that is answered again at its client's wish: from `tier` on.
   void Retry(std::string tier, std::string because);
 
-  /// Adds what the session asks for: a floor, higher stakes, the gain of switching the model.
-  void Ask(const Snapshot& snapshot, const llm::Request& request, decide::Input& input);
+  /// Adds what the session asks for: a floor, higher stakes, the gain of switching the model at the
+  /// prices of `time`.
+  void Ask(const Snapshot& snapshot, const llm::Request& request, WallTime time,
+           decide::Input& input);
 
   /// Whether the turn itself moved up because of the answer before it.
   bool escalated() const { return escalated_; }

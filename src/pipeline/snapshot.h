@@ -23,8 +23,8 @@
 #include "llm/provider.h"
 #include "observe/gateway_metrics.h"
 #include "pipeline/router_traffic.h"
-#include "prices/model_prices.h"
 #include "prices/model_window.h"
+#include "prices/price_book.h"
 #include "verify/checks.h"
 #include "verify/schema_breaker.h"
 
@@ -32,7 +32,7 @@ namespace triage::pipeline {
 
 /// What the pipeline needs of one configured model, by the index that decide::Options uses.
 struct ModelView {
-  prices::ModelPrices prices;
+  prices::PriceBook prices;
   llm::AttemptLimits limits;
   std::shared_ptr<observe::ModelMetrics> metrics;
   /// How long a call is read on after its client has gone; zero = it is cut at once.

@@ -16,7 +16,7 @@ using std::chrono::seconds;
 using ::testing::HasSubstr;
 
 prices::ModelPrices Price(std::int64_t input, std::int64_t output) {
-  return {.fresh_input = PricePerMillion(input), .output = PricePerMillion(output)};
+  return {{.fresh_input = PricePerMillion(input), .output = PricePerMillion(output)}};
 }
 
 /// llama (groq) and llama-2 (together) are "fast", opus (anthropic) is "frontier".
