@@ -166,7 +166,8 @@ TEST(Outcomes, JoinReplyAndLedger) {
   EXPECT_FALSE(join(reply, &exchange).cost_agrees);
 
   // An answer that did not pass its checks is paid for too.
-  exchange.attempts[0] = {.provider = "", .model = "llama-70b-east"};
+  exchange.attempts[0] = {};
+  exchange.attempts[0].model = "llama-70b-east";
   exchange.cost = AnswerCost(ladder[0], 3, 3) + outcome.tiers[1].cost;
   EXPECT_TRUE(join(reply, &exchange).cost_agrees);
   exchange.cost = AnswerCost(ladder[0], 3, 3);

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "detect/detectors.h"
+#include "feedback/signals.h"
 
 namespace triage::app {
 namespace {
@@ -295,6 +296,7 @@ Result<std::shared_ptr<const pipeline::Snapshot>> BuildSnapshot(config::Snapshot
                                                                 Resilience* resilience) {
   // Reads its data now: the first request is not to wait for that.
   detect::Detectors::BuiltIn();
+  feedback::SignalReader::BuiltIn();
   auto made = std::make_shared<pipeline::Snapshot>();
   made->config = config;
   if (!config->routing.router.empty()) {

@@ -176,7 +176,8 @@ Task<void> Exchange::LookAgain(Findings& findings) {
                       .author = Answering().model,
                       .tier = Answering().tier,
                       .doubt = verify::WorstOf(findings.verdicts),
-                      .retry_cost = {}};
+                      .retry_cost = {},
+                      .time = time_};
   if (!higher.empty()) subject.retry_cost = higher.front().expected_cost;
   const bool pays = !higher.empty() && MayAskAgain() && WorthLooking(*bound_, subject);
   if (!MayLook(*bound_, subject) || !(pays || verification_->spot_check())) co_return;
@@ -201,7 +202,8 @@ void Exchange::Sample() {
        .decision = *decision_,
        .answer = *answer_text_,
        .author = Answering().model,
-       .tier = Answering().tier},
+       .tier = Answering().tier,
+       .time = time_},
       {.exchange = id_, .attempt = AnsweringAttempt(), .cost = cost_, .began = start_});
 }
 

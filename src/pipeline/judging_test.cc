@@ -107,7 +107,10 @@ class JudgingTest : public ::testing::Test {
            .provider = name == std::string_view("judge") ? "j" : "p",
            .provider_model = std::string(name) + "-1"});
       ModelView view;
-      view.prices = {.fresh_input = Usd("1"), .output = Usd("2")};
+      prices::ModelPrices prices;
+      prices.fresh_input = Usd("1");
+      prices.output = Usd("2");
+      view.prices = prices::PriceBook(prices);
       view.metrics = std::make_shared<observe::ModelMetrics>(registry_, "p", name, name);
       view.window = std::make_shared<prices::ModelWindow>();
       view.target = std::make_shared<dispatch::Target>();

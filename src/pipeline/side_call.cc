@@ -46,7 +46,7 @@ Task<Result<std::string>> SideCall::Call(std::chrono::milliseconds most, std::si
   Result<std::unique_ptr<llm::Reply>> begun =
       co_await bound_->providers[model_]->Start(call, timing_);
   if (!begun) {
-    account_ = AccountForFailure(model().prices, begun.error(), tokens_in_);
+    account_ = AccountForFailure(model().prices.At(time_), begun.error(), tokens_in_);
     status_ = begun.error().upstream_status;
     co_return std::move(begun).error();
   }
@@ -66,7 +66,7 @@ Task<Result<std::string>> SideCall::Call(std::chrono::milliseconds most, std::si
       body += *bytes;
     }
   }
-  account_ = AccountForAnswer(model().prices, reply->summary(), tokens_in_, body.size());
+  account_ = AccountForAnswer(model().prices.At(time_), reply->summary(), tokens_in_, body.size());
   if (error) co_return *std::move(error);
   co_return std::move(body);
 }
@@ -74,6 +74,7 @@ Task<Result<std::string>> SideCall::Call(std::chrono::milliseconds most, std::si
 Task<std::optional<llm::Answer>> SideCall::Run(Worker& worker, std::chrono::milliseconds most,
                                                observe::Counter* cost) {
   began_ = worker.clock.Now();
+  time_ = worker.clock.WallNow();
   const double chance = worker.random.Uniform();
   dispatch::Target* target = model().target.get();
   std::optional<dispatch::Target::Ticket> ticket;
@@ -127,7 +128,8 @@ void SideCall::Close(dispatch::Target& target, dispatch::Target::Ticket ticket, 
 
 ledger::Attempt SideCall::Booked(ledger::AttemptKind kind, SteadyTime exchange_began) const {
   const Error cut{.code = ErrorCode::kCancelled, .message = "not waited for any longer"};
-  const Account account = done_ ? account_ : AccountForFailure(model().prices, cut, tokens_in_);
+  const Account account =
+      done_ ? account_ : AccountForFailure(model().prices.At(time_), cut, tokens_in_);
   ledger::Attempt attempt;
   attempt.kind = kind;
   attempt.provider = option().provider;

@@ -73,6 +73,7 @@ class SideCall {
   int status_ = 0;
   Account account_;
   SteadyTime began_;
+  WallTime time_;  // likewise, which prices hold
   SteadyTime ended_;
 };
 

@@ -55,7 +55,8 @@ NanoDollars ExpectedCost(const Snapshot& snapshot, const SpotSubject& subject) {
   llm::Usage usage;
   usage.fresh_input = prices::EstimateTokens(shown + kFrameBytes);
   usage.output = kAnswerTokens;
-  return prices::Cost(snapshot.models[static_cast<std::size_t>(spot.model)].prices, usage)
+  return prices::Cost(snapshot.models[static_cast<std::size_t>(spot.model)].prices.At(subject.time),
+                      usage)
       .value_or(NanoDollars());
 }
 

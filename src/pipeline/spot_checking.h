@@ -29,6 +29,7 @@ struct SpotSubject {
   int tier = -1;     ///< index; -1 = in none
   double doubt = 0;  ///< probability that it is bad, by other checks
   NanoDollars retry_cost = {};
+  WallTime time = {};  ///< of the exchange: whose prices hold
 };
 
 /// Whether the configured model may judge it: it is of another family than the author, whose
