@@ -1,6 +1,6 @@
 #include "verify/checks.h"
 
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -382,7 +382,7 @@ TEST(GivenOf, JoinsTextPartsAndFindsCallsAndRefusals) {
 
 TEST(Checks, AnyBytesAreReadInBoundedTime) {
   const std::vector<std::string> names = {"basic", "grounding"};
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // CPU time: the machine may be busy
   for (const std::string_view piece : {"\xff\xfe", "`", "```\n", "1 ", "1.2.3/4/5 ", "a1b2c3 ",
                                        "我", "I can't help ", "\x01", "{", "the of and "}) {
     std::string text;
@@ -390,7 +390,7 @@ TEST(Checks, AnyBytesAreReadInBoundedTime) {
     const std::vector<llm::Turn> turns = {{llm::Role::kSystem, text}, {llm::Role::kUser, text}};
     BuiltIns().Run(names, {.turns = turns, .json = true}, {.text = text});
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  EXPECT_LT(std::clock() - start, 10 * CLOCKS_PER_SEC);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "verify/repair.h"
 
-#include <chrono>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -109,7 +109,7 @@ TEST(Repair, ChoosesAmongSeveralValuesTheOneThatFollowsTheSchema) {
 }
 
 TEST(Repair, GarbageOfAMegabyteEndsSoon) {
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // CPU time: the machine may be busy
   const std::string unit[] = {"{",   "[",   "{\"a\":", "[{'",    "{\"a\":[1,", "```json\n{", "“",
                               "/*{", "{a:", "\\",      "{\"\\u", "[\"",        "}{",         "]["};
   for (const std::string& piece : unit) {
@@ -117,15 +117,15 @@ TEST(Repair, GarbageOfAMegabyteEndsSoon) {
     while (text.size() < (1U << 20)) text += piece;
     EXPECT_EQ(Mended(text, kPerson), kNothing) << piece;
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  EXPECT_LT(std::clock() - start, 10 * CLOCKS_PER_SEC);
 }
 
 TEST(Repair, AnswersWithManyWrongValuesEndSoon) {
   std::string text = R"({"name":"A","tags":[)";
   for (int i = 0; i < 50'000; ++i) text += (i == 0 ? "" : ",") + std::to_string(i);
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // CPU time: the machine may be busy
   Mended(text + "]}", kPerson);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  EXPECT_LT(std::clock() - start, 10 * CLOCKS_PER_SEC);
 }
 
 TEST(MergeFields, TakesTheNamedFieldsOfThePatchAndKeepsTheRest) {

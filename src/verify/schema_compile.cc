@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <functional>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "verify/json_text.h"
 #include "verify/schema_node.h"
 #include "verify/schema_pattern.h"
+#include "verify/schema_places.h"
 
 namespace triage::verify {
 namespace {
@@ -43,12 +43,6 @@ class Compiler {
     NodeId additional_items = kNoNode;
     bool items_is_array = false;
     bool exclusive_minimum = false, exclusive_maximum = false;
-  };
-
-  struct Anchor {
-    std::string name;
-    Value value;
-    Value resource;
   };
 
   struct PendingRef {
@@ -93,11 +87,6 @@ class Compiler {
   void Reference(SchemaNode&, Older&, Value value);
 
   void ResolveReferences();
-  Value Find(const PendingRef& ref);
-  Value FindAnchor(std::string_view name, Value resource);
-  bool IsSettled(const PendingRef& ref);
-  Value FindResource(std::string_view base, Value resource);
-  Value Walk(Value from, std::string_view pointer);
   void RefuseCircles();
 
   wire::JsonTree tree_;
@@ -105,8 +94,7 @@ class Compiler {
   std::vector<Value> sources_;                     // by node
   std::unordered_map<const char*, NodeId> known_;  // by where the subschema's text begins
   std::vector<PendingRef> references_;
-  std::vector<std::pair<std::string, Value>> resources_;  // by $id
-  std::vector<Anchor> anchors_;
+  SchemaPlaces places_;
   Value resource_;  // whose $id is nearest
   NodeId current_ = 0;
   std::size_t patterns_ = 0;
@@ -352,11 +340,11 @@ void Compiler::Name(SchemaNode&, Older&, Value value) {
   const std::string_view text = value.text();
   const Value owner = sources_[current_];
   if (value.key() != "$id" && value.key() != "id") {
-    anchors_.push_back({std::string(text), owner, resource_});
+    places_.AddAnchor(std::string(text), owner, resource_);
   } else if (text.starts_with('#')) {  // draft 6 and 7
-    anchors_.push_back({std::string(text.substr(1)), owner, resource_});
+    places_.AddAnchor(std::string(text.substr(1)), owner, resource_);
   } else {
-    resources_.emplace_back(std::string(text.substr(0, text.find('#'))), owner);
+    places_.AddResource(std::string(text.substr(0, text.find('#'))), owner);
   }
 }
 
@@ -471,118 +459,19 @@ NodeId Compiler::Compile(Value value) {
   return id;
 }
 
-Value Compiler::Walk(Value from, std::string_view pointer) {
-  Value at = from;
-  while (!pointer.empty()) {
-    pointer.remove_prefix(1);
-    const std::size_t end = std::min(pointer.find('/'), pointer.size());
-    const std::string part = UnescapePointer(pointer.substr(0, end));
-    pointer.remove_prefix(end);
-    if (at.is_array()) {
-      std::size_t index = 0;
-      const auto read = std::from_chars(part.data(), part.data() + part.size(), index);
-      if (read.ec != std::errc() || read.ptr != part.data() + part.size()) return {};
-      Value found;
-      for (const Value item : at) {
-        if (index-- == 0) {
-          found = item;
-          break;
-        }
-      }
-      at = found;
-    } else {
-      at = at[part];
-    }
-    if (!at.present()) return {};
-  }
-  return at;
-}
-
-std::string PercentDecoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(&text[i + 1], &text[i + 1] + 2, byte, 16).ptr == &text[i + 1] + 2) {
-      out += static_cast<char>(byte);
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-/// A document's own $id, whole or without the path in front.
-Value Compiler::FindResource(std::string_view base, Value resource) {
-  if (base.empty()) return resource.present() ? resource : tree_.root();
-  const auto ends_with_path = [](std::string_view whole, std::string_view end) {
-    return whole == end || (whole.ends_with(end) && !end.empty() &&
-                            (end.front() == '/' || whole[whole.size() - end.size() - 1] == '/'));
-  };
-  for (const auto& [id, value] : resources_) {
-    if (!id.empty() && (ends_with_path(id, base) || ends_with_path(base, id))) return value;
-  }
-  return {};
-}
-
-Value Compiler::FindAnchor(std::string_view name, Value resource) {
-  Value found;
-  for (const Anchor& anchor : anchors_) {
-    if (anchor.name != name) continue;
-    if (anchor.resource.raw().data() == resource.raw().data()) return anchor.value;
-    // The outermost document has no need to say its own name.
-    if (!anchor.resource.present()) found = anchor.value;
-  }
-  return found;
-}
-
-/// Which place a dynamic reference means may depend on the way that led to it: where there are
-/// several, none is checked.
-bool Compiler::IsSettled(const PendingRef& ref) {
-  if (!ref.dynamic) return true;
-  if (ref.keyword.key() == "$recursiveRef") return resources_.size() <= 1;
-  const std::string_view text = ref.keyword.text();
-  const std::size_t hash = text.find('#');
-  return hash == std::string_view::npos ||
-         std::ranges::count(anchors_, text.substr(hash + 1), &Anchor::name) <= 1;
-}
-
-Value Compiler::Find(const PendingRef& ref) {
-  const std::string_view text = ref.keyword.text();
-  const std::size_t hash = std::min(text.find('#'), text.size());
-  const Value resource = FindResource(text.substr(0, hash), ref.resource);
-  if (!resource.present()) {
-    Fail(ref.keyword, "it refers to another document, and none is fetched");
-    return {};
-  }
-  const std::string fragment =
-      PercentDecoded(hash == text.size() ? std::string_view() : text.substr(hash + 1));
-  if (!fragment.starts_with("/$defs/") && !fragment.starts_with("/definitions/")) {
-    outside_definitions_ = true;
-  }
-  Value found;
-  if (fragment.empty() || fragment.starts_with('/')) {
-    found = Walk(resource, fragment);
-  } else {
-    found = FindAnchor(fragment, resource);
-  }
-  if (!found.present()) Fail(ref.keyword, "there is nothing where it refers to");
-  return found;
-}
-
 void Compiler::ResolveReferences() {
   // Compiling what a reference leads to may find further ones.
   for (std::size_t i = 0; i < references_.size() && !failed(); ++i) {
     const PendingRef ref = references_[i];
-    if (!IsSettled(ref)) {
+    if (ref.dynamic && !places_.IsSettled(ref.keyword)) {
       unchecked_.push_back(ref.keyword.Pointer());
       continue;
     }
-    const Value found = Find(ref);
-    if (failed()) return;
+    const SchemaPlaces::Found found = places_.Find(ref.keyword.text(), ref.resource, tree_.root());
+    if (!found.value.present()) return Fail(ref.keyword, found.problem);
+    outside_definitions_ |= !found.in_definitions;
     resource_ = ref.resource;
-    const NodeId target = Compile(found);
+    const NodeId target = Compile(found.value);
     SchemaNode& node = *nodes_[ref.node];
     (ref.dynamic ? node.dynamic_ref : node.ref) = target;
   }

@@ -1,6 +1,6 @@
 #include "verify/schema.h"
 
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <string_view>
 
@@ -257,7 +257,7 @@ TEST(Schema, FailingFieldsAreTopLevelPropertiesUnlessTheWholeIsWrong) {
 }
 
 TEST(Schema, HostileSchemasAndAnswersEndSoon) {
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // CPU time: the machine may be busy
   // Alternatives within alternatives: 10^20 ways.
   std::string wide = R"({"$defs":{"a20":true)";
   for (int i = 0; i < 20; ++i) {
@@ -286,7 +286,7 @@ TEST(Schema, HostileSchemasAndAnswersEndSoon) {
   for (int i = 0; i < 200'000; ++i) array += "," + std::to_string(i % 1000);
   EXPECT_FALSE(
       Compiled(R"({"items":{"type":"string"},"uniqueItems":true})").Validate(array + "]").valid());
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
 }
 
 TEST(Schema, RefusesSchemasThatAreTooLargeOrHaveTooManyPatterns) {
