@@ -588,11 +588,9 @@ std::span<const Key> ConfigSchema() {
   static const std::vector<Key> keys = [] {
     std::vector<Key> all(kConfigKeys.begin(), kConfigKeys.end());
     const std::span<const Key> load = LoadSchema();
-    const auto policies = std::ranges::find(all, "policies", &Key::path);
-    all.insert(policies, load.begin(), load.end());
+    all.insert(std::ranges::find(all, "policies", &Key::path), load.begin(), load.end());
     const std::span<const Key> verify = VerifySchema();
-    const auto ledger = std::ranges::find(all, "ledger", &Key::path);
-    all.insert(ledger, verify.begin(), verify.end());
+    all.insert(std::ranges::find(all, "ledger", &Key::path), verify.begin(), verify.end());
     return all;
   }();
   return keys;

@@ -38,7 +38,9 @@ struct Place {
 struct Sink {
   std::vector<FieldError> errors;
   std::size_t count = 0;
-  bool misfit = false;  // the value itself is of another kind than wanted
+  // Of one alternative for the value at `at`: that value itself is of another kind than wanted.
+  const Place* at = nullptr;
+  bool misfit = false;
 
   void Add(FieldError error) {
     ++count;
@@ -121,7 +123,7 @@ class Validator {
 
 bool Validator::Fits(const SchemaNode& node, Value value, const Place& place, Sink* sink) {
   const auto misfit = [&](std::string expected) {
-    if (sink != nullptr) sink->misfit = true;
+    if (sink != nullptr && sink->at == &place) sink->misfit = true;
     return Wrong(sink, place, std::move(expected), Describe(value));
   };
   if (node.never) return misfit("no value here");
@@ -338,7 +340,7 @@ void Validator::Nearest(const std::vector<NodeId>& nodes, Value value, const Pla
   bool found = false;
   unsigned types = 0;
   for (const NodeId id : nodes) {
-    Sink errors;
+    Sink errors{.at = &place};
     Check(id, value, place, &errors, nullptr);
     const SchemaNode* node = schema_.nodes[id].get();
     while (node->ref != kNoNode && node->types == kAnyType) node = schema_.nodes[node->ref].get();
@@ -350,7 +352,7 @@ void Validator::Nearest(const std::vector<NodeId>& nodes, Value value, const Pla
     }
   }
   if (found) return sink.Take(std::move(nearest));
-  sink.misfit = true;
+  if (sink.at == &place) sink.misfit = true;
   const bool told = (types & TypeOf(value)) == 0;
   Wrong(&sink, place,
         told ? TypeNames(static_cast<std::uint8_t>(types))
