@@ -340,7 +340,8 @@ void Validator::Nearest(const std::vector<NodeId>& nodes, Value value, const Pla
   bool found = false;
   unsigned types = 0;
   for (const NodeId id : nodes) {
-    Sink errors{.at = &place};
+    Sink errors;
+    errors.at = &place;
     Check(id, value, place, &errors, nullptr);
     const SchemaNode* node = schema_.nodes[id].get();
     while (node->ref != kNoNode && node->types == kAnyType) node = schema_.nodes[node->ref].get();
