@@ -236,12 +236,16 @@ void AppendContinuations(Config& config, const std::vector<Continuation>& next) 
 }
 
 void WarnOfUnusedModels(const BuildContext& context) {
-  const Node* models = Section(&context.root).Get("models");
+  const Section root(&context.root);
+  const Node* models = root.Get("models");
   if (models == nullptr) return;
+  const auto judge = root.Child("routing").Child("judge").Text("model");
+  const auto checker = root.Child("verify").Child("spot_check").Text("model");
   for (const Node::Entry& entry : models->entries) {
-    bool used = std::ranges::any_of(context.config.tiers, [&](const Tier& tier) {
-      return std::ranges::find(tier.chain, entry.key) != tier.chain.end();
-    });
+    bool used = entry.key == judge || entry.key == checker ||
+                std::ranges::any_of(context.config.tiers, [&](const Tier& tier) {
+                  return std::ranges::find(tier.chain, entry.key) != tier.chain.end();
+                });
     if (used) continue;
     context.problems.Warning(entry.at, "models." + entry.key,
                              "no tier has this model: only a request that names it will use it");
